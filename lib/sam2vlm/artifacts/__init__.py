@@ -1,0 +1,30 @@
+"""The contract between phases: run layout, manifests, digests, atomic writes."""
+
+from sam2vlm.artifacts.atomic import canonical_json, open_atomic, publish_folder, write_json, write_text
+from sam2vlm.artifacts.digests import digest_of_file, digest_of_tree, digest_of_value, files_below
+from sam2vlm.artifacts.layout import PHASES, RunLayout
+from sam2vlm.artifacts.manifest import Counts, FileRecord, Manifest, read_manifest, records_of, verify_outputs
+from sam2vlm.artifacts.phase import PhaseWork, input_from_phase, open_phase
+
+__all__ = [
+    "PHASES",
+    "Counts",
+    "FileRecord",
+    "Manifest",
+    "PhaseWork",
+    "RunLayout",
+    "canonical_json",
+    "digest_of_file",
+    "digest_of_tree",
+    "digest_of_value",
+    "files_below",
+    "input_from_phase",
+    "open_atomic",
+    "open_phase",
+    "publish_folder",
+    "read_manifest",
+    "records_of",
+    "verify_outputs",
+    "write_json",
+    "write_text",
+]

@@ -1,0 +1,210 @@
+"""One phase's life on the volume: done already, half done, or to be started."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.metadata
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sam2vlm import __version__
+from sam2vlm.artifacts.atomic import publish_folder, write_json
+from sam2vlm.artifacts.digests import digest_of_file, digest_of_value
+from sam2vlm.artifacts.manifest import Counts, Manifest, read_manifest, records_of, verify_outputs
+from sam2vlm.errors import InterruptedRunError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from sam2vlm.artifacts.layout import RunLayout
+
+__all__ = ["PhaseWork", "input_from_phase", "open_phase"]
+
+STARTED = "started.json"
+VERSIONED = (
+    "accelerate",
+    "datasets",
+    "deepspeed",
+    "numpy",
+    "peft",
+    "pillow",
+    "pycocotools",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseWork:
+    """A phase that holds its lock and may work.
+
+    Attributes:
+        layout: The run's paths.
+        name: The phase.
+        inputs: Digest of each input by name.
+        settings: The settings that decide the result.
+        seed: The seed of every random choice.
+        folder: Where to write. For a phase that starts clean it is a hidden neighbour of the final folder; for
+            one that resumes it is the final folder itself.
+        finished: The manifest, where the very same work was finished before; then there is nothing to do.
+        resumable: Whether half-finished work in ``folder`` is kept between starts.
+    """
+
+    layout: RunLayout
+    name: str
+    inputs: Mapping[str, str]
+    settings: Mapping[str, Any]
+    seed: int
+    folder: Path
+    finished: Manifest | None
+    resumable: bool
+
+    def finish(self, *, counts: Counts, facts: Mapping[str, Any], exclude: Sequence[str] = ()) -> Manifest:
+        """Write the manifest last and give the folder its final name.
+
+        Args:
+            counts: Samples in, kept, dropped by reason.
+            facts: What later phases need of this one.
+            exclude: Shell patterns of files that are no outputs (logs, states that only a resume reads).
+        """
+        (self.folder / STARTED).unlink(missing_ok=True)
+        manifest = Manifest(
+            phase=self.name,
+            fingerprint=_fingerprint(self.name, self.inputs, self.settings, self.seed),
+            inputs=dict(self.inputs),
+            outputs=records_of(self.folder, exclude=("manifest.json", *exclude)),
+            settings=dict(self.settings),
+            seed=self.seed,
+            versions=_versions(),
+            counts=counts,
+            facts=dict(facts),
+        )
+        write_json(self.folder / "manifest.json", manifest.model_dump(mode="json"))
+        final = self.layout.phase(self.name)
+        if self.folder != final:
+            publish_folder(self.folder, final)
+        return manifest
+
+
+@contextlib.contextmanager
+def open_phase(
+    layout: RunLayout,
+    name: str,
+    *,
+    inputs: Mapping[str, str],
+    settings: Mapping[str, Any],
+    seed: int,
+    resumable: bool = False,
+    replace: bool = False,
+) -> Iterator[PhaseWork]:
+    """Take the phase's lock and decide what there is to do.
+
+    Args:
+        layout: The run's paths.
+        name: The phase.
+        inputs: Digest of each input by name.
+        settings: The settings that decide the result, as JSON values; no paths, no worker counts, no secrets.
+        seed: The seed of every random choice.
+        resumable: Keep half-finished work of the same fingerprint (train); otherwise start clean.
+        replace: Where the folder holds other work (other inputs or settings), discard it instead of refusing.
+
+    Raises:
+        SettingsError: The folder holds the result of other inputs or settings and ``replace`` is not set.
+        InterruptedRunError: Another process is at work on this phase of this run.
+    """
+    layout.root.mkdir(parents=True, exist_ok=True)
+    with _locked(layout.root / f".{name}.lock", name):
+        fingerprint = _fingerprint(name, inputs, settings, seed)
+        final = layout.phase(name)
+        finished = _finished_work(final, name, fingerprint, settings, replace=replace)
+        folder = final if resumable or finished else final.with_name(f".{name}.partial")
+        if finished is None:
+            _make_ready(folder, fingerprint, resumable=resumable)
+        yield PhaseWork(
+            layout=layout,
+            name=name,
+            inputs=inputs,
+            settings=settings,
+            seed=seed,
+            folder=folder,
+            finished=finished,
+            resumable=resumable,
+        )
+
+
+def input_from_phase(layout: RunLayout, name: str) -> tuple[str, Manifest]:
+    """Read an earlier phase as an input: its manifest's digest and the manifest, all its files verified.
+
+    Raises:
+        DataError: The phase has not finished, or a file of it changed since.
+    """
+    path = layout.manifest(name)
+    manifest = read_manifest(path)
+    verify_outputs(path.parent, manifest)
+    return digest_of_file(path), manifest
+
+
+def _finished_work(
+    final: Path, name: str, fingerprint: str, settings: Mapping[str, Any], *, replace: bool
+) -> Manifest | None:
+    if not (final / "manifest.json").is_file():
+        return None
+    manifest = read_manifest(final / "manifest.json")
+    if manifest.fingerprint == fingerprint:
+        verify_outputs(final, manifest)
+        return manifest
+    if not replace:
+        changed = sorted(
+            key for key in {*settings, *manifest.settings} if settings.get(key) != manifest.settings.get(key)
+        )
+        reason = f"settings {', '.join(changed)}" if changed else "inputs or the seed"
+        raise SettingsError(
+            f"already holds a finished {name} with other {reason}; choose another SAM2VLM_RUN, or set "
+            "SAM2VLM_REPLACE=true to discard it",
+            source=final,
+        )
+    return None
+
+
+def _make_ready(folder: Path, fingerprint: str, *, resumable: bool) -> None:
+    if not (resumable and _started_with(folder) == fingerprint):
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / STARTED, {"fingerprint": fingerprint})
+
+
+def _started_with(folder: Path) -> str | None:
+    try:
+        started = json.loads((folder / STARTED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return started.get("fingerprint") if isinstance(started, dict) else None
+
+
+@contextlib.contextmanager
+def _locked(path: Path, name: str) -> Iterator[None]:
+    with path.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InterruptedRunError(f"another process is at work on {name} of this run", source=path) from None
+        yield
+
+
+def _fingerprint(name: str, inputs: Mapping[str, str], settings: Mapping[str, Any], seed: int) -> str:
+    return digest_of_value({"phase": name, "inputs": dict(inputs), "settings": dict(settings), "seed": seed})
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": f"{sys.version_info.major}.{sys.version_info.minor}", "sam2vlm": __version__}
+    for package in VERSIONED:
+        # Only what the phase really loaded: prepare must say the same with and without torch installed.
+        if package in sys.modules or {"pillow": "PIL"}.get(package) in sys.modules:
+            found[package] = importlib.metadata.version(package)
+    return found
