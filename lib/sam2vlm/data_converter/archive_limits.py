@@ -1,0 +1,101 @@
+"""How much an archive may hold, and of what kind."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sam2vlm.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["ArchiveLimits", "ByteBudget", "check_count", "check_kind", "check_size"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """How much an archive may hold.
+
+    Attributes:
+        entries: Files and folders.
+        unpacked_bytes: Of all entries together.
+        ratio: Unpacked bytes to one packed byte of an entry, once it has grown beyond 1 MiB.
+        json_bytes: Of one JSON entry; it is held in memory as a whole.
+    """
+
+    entries: int = 100_000
+    unpacked_bytes: int = 10_000_000_000
+    ratio: float = 100.0
+    json_bytes: int = 1_000_000_000
+
+
+@dataclass(slots=True)
+class ByteBudget:
+    """Bytes that came out so far; an entry that is read again counts once."""
+
+    path: Path
+    limit: int
+    sizes: dict[str, int] = field(default_factory=dict)
+    total: int = 0
+
+    def spend(self, name: str, size: int) -> None:
+        """Count an entry's bytes, so many of which have come out so far.
+
+        Raises:
+            DataError: All entries together passed the limit.
+        """
+        before = self.sizes.get(name, 0)
+        if size <= before:
+            return
+        self.sizes[name] = size
+        self.total += size - before
+        if self.total > self.limit:
+            raise DataError(
+                f"unpacks to more than the limit, at {name}",
+                source=self.path,
+                expected=f"at most {self.limit} bytes",
+                found=f"{self.total} bytes and more",
+            )
+
+
+def check_count(path: Path, count: int, limits: ArchiveLimits) -> None:
+    """Refuse more entries than the limit.
+
+    Raises:
+        DataError: There are more.
+    """
+    if count > limits.entries:
+        raise DataError(
+            "holds too many entries", source=path, expected=f"at most {limits.entries}", found=f"{count} and more"
+        )
+
+
+def check_size(path: Path, name: str, size: int, at_most: int | None) -> None:
+    """Refuse an entry that is larger than its own limit.
+
+    Raises:
+        DataError: It is.
+    """
+    if at_most is not None and size > at_most:
+        raise DataError(
+            f"holds the entry {name}, which is too large", source=path, expected=f"at most {at_most} bytes", found=size
+        )
+
+
+def check_kind(path: Path, name: str, kind: int) -> None:
+    """Refuse what is neither a file nor a folder.
+
+    Args:
+        path: The archive.
+        name: The entry.
+        kind: File type bits of its mode (``stat.S_IFMT``); 0 where they are not told.
+
+    Raises:
+        DataError: It is a link, a device, a pipe or a socket; the entry is named.
+    """
+    if kind in (0, stat.S_IFREG, stat.S_IFDIR):
+        return
+    what = "a link" if kind == stat.S_IFLNK else "a device or another special file"
+    raise DataError(f"holds {name}, which is {what}", source=path, expected="files and folders")

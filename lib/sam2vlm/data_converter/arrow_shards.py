@@ -1,0 +1,130 @@
+"""Rows to the files of a saved dataset, a few at a time and the same bytes every time.
+
+``datasets`` writes through a cache in the user's home and gives a dataset a fingerprint that depends on how it was
+made. Here the same layout (Arrow stream shards, ``state.json``, ``dataset_info.json``) is written directly: no cache,
+no second copy, never more than a batch in memory, and a fingerprint of the content.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from sam2vlm.artifacts import digest_of_file, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import datasets
+    import pyarrow as pa
+
+__all__ = ["DEFAULT_SHARD_BYTES", "SplitWriter", "open_split"]
+
+DEFAULT_SHARD_BYTES = 500_000_000  # the default of datasets' own save_to_disk
+# A batch ends with the first of these; pictures are read one by one, so this bounds the memory.
+_BATCH_BYTES = 16_000_000
+_BATCH_ROWS = 100
+
+
+class SplitWriter:
+    """Writes the shards of one split; see :func:`open_split`."""
+
+    def __init__(self, folder: Path, features: datasets.Features, shard_bytes: int) -> None:
+        self._folder = folder
+        self._schema: pa.Schema = features.arrow_schema
+        self._shard_bytes = shard_bytes
+        self._rows: list[dict[str, Any]] = []
+        self._batch_bytes = 0
+        self._shards: list[Path] = []
+        self._shard_size = 0
+        self._open: tuple[pa.OSFile, pa.RecordBatchStreamWriter] | None = None
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Add a row of :func:`sam2vlm.data_converter.dataset_rows.dataset_row`."""
+        self._rows.append(row)
+        self._batch_bytes += len(row["image"]["bytes"])
+        if self._batch_bytes >= _BATCH_BYTES or len(self._rows) >= _BATCH_ROWS:
+            self._flush()
+
+    def finish(self) -> list[Path]:
+        """Write what is left and give the shards their names, which say how many there are."""
+        self._flush()
+        if not self._shards:
+            self._next_shard()
+        self.close()
+        total = len(self._shards)
+        named = [self._folder / f"data-{number:05d}-of-{total:05d}.arrow" for number in range(total)]
+        for shard, name in zip(self._shards, named, strict=True):
+            shard.rename(name)
+        return named
+
+    def close(self) -> None:
+        """Close the open shard."""
+        if self._open is not None:
+            sink, writer = self._open
+            self._open = None
+            writer.close()
+            sink.close()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if not self._rows:
+            return
+        batch = pa.RecordBatch.from_pylist(self._rows, schema=self._schema)
+        if self._open is None or self._shard_size + batch.nbytes > self._shard_bytes:
+            self._next_shard()
+        assert self._open is not None  # noqa: S101  told to mypy; a shard was opened above
+        self._open[1].write_batch(batch)
+        self._shard_size += batch.nbytes
+        self._rows, self._batch_bytes = [], 0
+
+    def _next_shard(self) -> None:
+        import pyarrow as pa
+
+        self.close()
+        path = self._folder / f"shard-{len(self._shards):05d}.partial"
+        sink = pa.OSFile(str(path), "wb")
+        self._open = sink, pa.ipc.new_stream(sink, self._schema)
+        self._shards.append(path)
+        self._shard_size = 0
+
+
+@contextlib.contextmanager
+def open_split(folder: Path, split: str, features: datasets.Features, *, shard_bytes: int) -> Iterator[SplitWriter]:
+    """Write one split as ``datasets.load_from_disk`` reads it.
+
+    Args:
+        folder: Of the split; made where missing.
+        split: Its name.
+        features: Its schema.
+        shard_bytes: A shard is closed before it grows beyond this; a single batch may.
+
+    Yields:
+        The writer of its rows.
+    """
+    from datasets import DatasetInfo
+
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = SplitWriter(folder, features, shard_bytes)
+    try:
+        yield writer
+        shards = writer.finish()
+    finally:
+        writer.close()
+    DatasetInfo(features=features).write_to_directory(str(folder))
+    content = "\n".join(digest_of_file(shard) for shard in shards)
+    write_json(
+        folder / "state.json",
+        {
+            "_data_files": [{"filename": shard.name} for shard in shards],
+            "_fingerprint": hashlib.sha256(content.encode()).hexdigest()[:16],
+            "_format_columns": None,
+            "_format_kwargs": {},
+            "_format_type": None,
+            "_output_all_columns": False,
+            "_split": split,
+        },
+    )

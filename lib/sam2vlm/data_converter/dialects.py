@@ -1,0 +1,160 @@
+"""How exporters write a mask, and how each of them is told from the others.
+
+A dialect is never guessed: it follows from what the exporter says about itself, from a size that is stored with the
+mask, or from a setting. Where a string of runs could be two things, it is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sam2vlm.annotations.coco_rle import mask_from_runs, read_coco
+from sam2vlm.annotations.runs import check_sum, reorder_runs, runs_area, runs_box, runs_from_list, runs_from_text
+from sam2vlm.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    from sam2vlm.annotations.runs import Order, Runs
+    from sam2vlm.annotations.types import Mask
+
+__all__ = [
+    "AUTO",
+    "BARE_COUNTS",
+    "COCO_COMPRESSED",
+    "COCO_UNCOMPRESSED",
+    "DIALECTS",
+    "LOGITS_COLUMN_MAJOR",
+    "SAM2_DEMO",
+    "DecodedMask",
+    "MaskReader",
+]
+
+AUTO = "auto"
+SAM2_DEMO = "sam2-demo-1.0.0"
+LOGITS_COLUMN_MAJOR = "logits-column-major"
+BARE_COUNTS = "bare-counts"
+COCO_COMPRESSED = "coco-compressed"
+COCO_UNCOMPRESSED = "coco-uncompressed"
+DIALECTS = (AUTO, SAM2_DEMO, LOGITS_COLUMN_MAJOR, BARE_COUNTS, COCO_COMPRESSED, COCO_UNCOMPRESSED)
+
+# SAM 2 predicts low-resolution logits of 256 x 256 for a picture of any size; the demo tool stores masks on them.
+LOGITS_SIDE = 256
+_LOGITS_PIXELS = LOGITS_SIDE * LOGITS_SIDE
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedMask:
+    """One mask on its own grid.
+
+    Attributes:
+        dialect: What it was read as.
+        mask: None where no pixel is set: the object is not visible.
+        width: Columns of the grid.
+        height: Rows of the grid.
+        box: ``(x, y, w, h)`` in grid pixels; None where not visible.
+        area: In grid pixels.
+    """
+
+    dialect: str
+    mask: Mask | None
+    width: int
+    height: int
+    box: tuple[int, int, int, int] | None
+    area: int
+
+
+class MaskReader:
+    """Reads the masks of one export.
+
+    Args:
+        dialect: One of :data:`DIALECTS`; ``auto`` decides mask by mask.
+        demo_tool: Whether the export says that the SAM 2 demo's export tool wrote it.
+
+    Raises:
+        SettingsError: There is no such dialect.
+    """
+
+    def __init__(self, *, dialect: str = AUTO, demo_tool: bool = False) -> None:
+        if dialect not in DIALECTS:
+            raise SettingsError("no such dialect", field="dialect", expected=" or ".join(DIALECTS), found=dialect)
+        self._dialect = dialect
+        self._demo_tool = demo_tool
+
+    def read(self, value: object, frame: tuple[int, int]) -> DecodedMask:
+        """Decode one mask.
+
+        Args:
+            value: ``mask_rle`` or ``segmentation`` as JSON has it.
+            frame: Width and height of the video in pixels, for counts that come without a size.
+
+        Raises:
+            DataError: It is malformed, does not fit, or could be read in two ways.
+        """
+        if isinstance(value, dict):
+            return self._with_size(value)
+        if isinstance(value, str):
+            return self._without_size(runs_from_text(value), frame, text=True)
+        if isinstance(value, list):
+            return self._without_size(runs_from_list(value), frame, text=False)
+        raise DataError(
+            "wrong type for a mask", expected="a string, a list or an object", found=f"{type(value).__name__} {value!r}"
+        )
+
+    def _with_size(self, value: dict[str, Any]) -> DecodedMask:
+        dialect = COCO_COMPRESSED if isinstance(value.get("counts"), str) else COCO_UNCOMPRESSED
+        if self._dialect not in (AUTO, dialect):
+            raise DataError("is of another dialect", expected=f"{self._dialect}, as set", found=dialect)
+        runs, height, width = read_coco(value)
+        return _decoded(dialect, runs, height, width, "F")
+
+    def _without_size(self, runs: Runs, frame: tuple[int, int], *, text: bool) -> DecodedMask:
+        dialect = self._dialect
+        if dialect == AUTO:
+            dialect = self._demo(runs, frame) if text and self._demo_tool else self._bare(runs, frame)
+        if dialect == SAM2_DEMO:
+            return _decoded(dialect, runs, LOGITS_SIDE, LOGITS_SIDE, "C")
+        if dialect == LOGITS_COLUMN_MAJOR:
+            return _decoded(dialect, runs, LOGITS_SIDE, LOGITS_SIDE, "F")
+        if dialect == BARE_COUNTS:
+            return _decoded(dialect, runs, frame[1], frame[0], "F")
+        raise DataError("is of another dialect", expected=f"{dialect}, as set", found="counts without a size")
+
+    @staticmethod
+    def _demo(runs: Runs, frame: tuple[int, int]) -> str:
+        width, height = frame
+        total = int(runs.sum())
+        if total == width * height != _LOGITS_PIXELS:
+            raise DataError(
+                "covers the frame, but the exporter that the export names writes masks on a 256 x 256 grid; "
+                f"if another tool wrote them column by column, set the dialect to {BARE_COUNTS}",
+                expected=f"runs that add up to {_LOGITS_PIXELS} (256 x 256)",
+                found=f"a sum of {total} ({width} x {height})",
+            )
+        return SAM2_DEMO
+
+    @staticmethod
+    def _bare(runs: Runs, frame: tuple[int, int]) -> str:
+        width, height = frame
+        total = int(runs.sum())
+        if total == _LOGITS_PIXELS != width * height:
+            raise DataError(
+                "is on the 256 x 256 grid, but the export does not say which tool wrote it, so its order is unknown; "
+                f"set the dialect to {SAM2_DEMO} (row by row) or to {LOGITS_COLUMN_MAJOR}",
+                expected=f"runs that add up to {width * height} ({width} x {height})",
+                found=f"a sum of {total}",
+            )
+        return BARE_COUNTS
+
+
+def _decoded(dialect: str, runs: Runs, height: int, width: int, order: Order) -> DecodedMask:
+    check_sum(runs, height, width)
+    box = runs_box(runs, height, width, order)
+    columns = runs if order == "F" else reorder_runs(runs, height, width, box=box)
+    return DecodedMask(
+        dialect=dialect,
+        mask=mask_from_runs(columns, height, width) if box else None,
+        width=width,
+        height=height,
+        box=box,
+        area=runs_area(runs),
+    )

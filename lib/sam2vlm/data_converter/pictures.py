@@ -1,0 +1,60 @@
+"""What a picture's first bytes say: its size and its format. The pixels stay packed."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import TYPE_CHECKING
+
+from PIL import Image, UnidentifiedImageError
+
+from sam2vlm.annotations.runs import MAX_GRID_PIXELS
+from sam2vlm.errors import DataError
+
+if TYPE_CHECKING:
+    from sam2vlm.data_converter.archive import ExportArchive
+
+__all__ = ["picture_extension", "picture_size"]
+
+_HEAD_BYTES = 4096
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+
+
+def picture_size(archive: ExportArchive, name: str) -> tuple[int, int]:
+    """Return a picture's width and height in pixels from its header.
+
+    Raises:
+        DataError: It is neither PNG nor JPEG, or larger than any frame.
+    """
+    # A header with a long colour profile does not fit the first bytes; then the whole is read.
+    size = _size_of(archive.head(name, _HEAD_BYTES)) or _size_of(archive.read(name))
+    if size is None:
+        raise DataError("is no picture", source=f"{archive.path}: {name}", expected="a PNG or JPEG")
+    width, height = size
+    if not 0 < width * height <= MAX_GRID_PIXELS:
+        raise DataError(
+            "is too large a picture",
+            source=f"{archive.path}: {name}",
+            expected=f"at most {MAX_GRID_PIXELS} pixels",
+            found=f"{width} x {height}",
+        )
+    return width, height
+
+
+def picture_extension(content: bytes) -> str | None:
+    """Return ``.png`` or ``.jpg`` as the bytes themselves say, whatever the file is called; None for others."""
+    if content.startswith(_PNG):
+        return ".png"
+    return ".jpg" if content.startswith(_JPEG) else None
+
+
+def _size_of(content: bytes) -> tuple[int, int] | None:
+    if content.startswith(_PNG) and content[12:16] == b"IHDR" and len(content) >= 24:  # noqa: PLR2004  end of the sizes
+        width, height = struct.unpack(">II", content[16:24])
+        return int(width), int(height)
+    try:
+        with Image.open(io.BytesIO(content), formats=("JPEG",)) as picture:
+            return picture.size
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None

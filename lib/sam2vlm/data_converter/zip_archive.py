@@ -1,0 +1,201 @@
+"""An export in a ZIP archive, read entry by entry."""
+
+from __future__ import annotations
+
+import functools
+import io
+import lzma
+import os
+import threading
+import zipfile
+import zlib
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+from sam2vlm.data_converter.archive_limits import ByteBudget, check_count, check_kind, check_size
+from sam2vlm.data_converter.entry_names import checked_name, is_litter, unix_kind
+from sam2vlm.errors import DataError, from_os_error
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sam2vlm.data_converter.archive_limits import ArchiveLimits
+
+__all__ = ["ZipArchive"]
+
+_CHUNK = 1 << 20
+# Text of many equal lines may pack 100:1 without harm; a bomb is one that also grows large.
+_RATIO_FREE_BYTES = 1 << 20
+# What zipfile and its decompressors raise on damaged bytes; bz2 raises an OSError without a number.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
+
+
+class ZipArchive:
+    """A zipped export; see :class:`sam2vlm.data_converter.archive.ExportArchive`.
+
+    Every thread reads through a handle of its own, and a handle keeps its position to itself: neither other threads
+    nor a forked process can move it.
+    """
+
+    def __init__(self, path: Path, limits: ArchiveLimits) -> None:
+        self.path = path
+        self.limits = limits
+        self._local = threading.local()
+        self._budget = ByteBudget(path, limits.unpacked_bytes)
+        self._entries = self._checked_entries()
+        self.names = tuple(sorted(self._entries))
+
+    def __reduce__(self) -> tuple[object, tuple[Path, ArchiveLimits]]:
+        return _reopened, (self.path, self.limits)
+
+    def read(self, name: str, *, at_most: int | None = None) -> bytes:
+        """See :meth:`sam2vlm.data_converter.archive.ExportArchive.read`."""
+        info = self._entries[name]
+        content = io.BytesIO()
+        with self._told(name), self._opened(info) as stream:
+            while chunk := stream.read(_CHUNK):
+                content.write(chunk)
+                check_size(self.path, name, content.tell(), at_most)
+                self._check_ratio(name, info, content.tell())
+                self._budget.spend(name, content.tell())
+        if content.tell() != info.file_size:
+            self._damaged(name, f"{content.tell()} of {info.file_size} bytes")
+        return content.getvalue()
+
+    def head(self, name: str, size: int) -> bytes:
+        """See :meth:`sam2vlm.data_converter.archive.ExportArchive.head`."""
+        with self._told(name), self._opened(self._entries[name]) as stream:
+            return stream.read(size)
+
+    def _opened(self, info: zipfile.ZipInfo) -> IO[bytes]:
+        return self._handle().open(info)
+
+    def _handle(self) -> zipfile.ZipFile:
+        if not hasattr(self._local, "handle"):
+            self._local.handle = self._open()
+        handle: zipfile.ZipFile = self._local.handle
+        return handle
+
+    def _open(self) -> zipfile.ZipFile:
+        try:
+            return zipfile.ZipFile(io.BufferedReader(_PositionedFile(self.path)))
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+            raise DataError(
+                "is not a ZIP archive, or a truncated one", source=self.path, expected="a ZIP archive", found=str(error)
+            ) from None
+
+    def _checked_entries(self) -> dict[str, zipfile.ZipInfo]:
+        infos = self._handle().infolist()
+        check_count(self.path, len(infos), self.limits)
+        entries: dict[str, zipfile.ZipInfo] = {}
+        for info in infos:
+            name = checked_name(info.filename, self.path, utf8=bool(info.flag_bits & 0x800))
+            check_kind(self.path, name, unix_kind(info.external_attr))
+            if info.is_dir() or is_litter(name):
+                continue
+            if info.flag_bits & 0x1:
+                raise DataError(f"holds the encrypted entry {name}; remove the password", source=self.path)
+            if name in entries:
+                raise DataError(f"holds the entry {name} twice", source=self.path)
+            entries[name] = info
+        self._check_declared(entries)
+        return entries
+
+    def _check_declared(self, entries: dict[str, zipfile.ZipInfo]) -> None:
+        declared = sum(info.file_size for info in entries.values())
+        if declared > self.limits.unpacked_bytes:
+            raise DataError(
+                "unpacks to more than the limit",
+                source=self.path,
+                expected=f"at most {self.limits.unpacked_bytes} bytes",
+                found=f"{declared} bytes by its own account",
+            )
+        for name, info in entries.items():
+            self._check_ratio(name, info, info.file_size)
+
+    def _check_ratio(self, name: str, info: zipfile.ZipInfo, size: int) -> None:
+        if size > _RATIO_FREE_BYTES and size > self.limits.ratio * max(info.compress_size, 1):
+            raise DataError(
+                f"holds the entry {name}, which unpacks beyond all measure",
+                source=self.path,
+                expected=f"at most {self.limits.ratio:g} bytes to a packed one",
+                found=f"{size} from {info.compress_size}",
+            )
+
+    def _told(self, name: str) -> _Told:
+        return _Told(self, name)
+
+    def _damaged(self, name: str, found: object) -> NoReturn:
+        raise DataError(
+            f"holds the damaged entry {name}", source=self.path, expected="its declared bytes and checksum", found=found
+        )
+
+
+class _PositionedFile(io.RawIOBase):
+    """A file that is read by absolute position, which threads and forked processes cannot disturb.
+
+    Unlike Python's own file it may be left to the garbage collector: frames keep the archive they are read from, and
+    nobody can say when the last of them goes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY)
+        self._size = os.fstat(self._descriptor).st_size
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise ValueError("a position before the file's beginning")
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        count = os.preadv(self._descriptor, [buffer], self._position)
+        self._position += count
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            os.close(self._descriptor)
+
+
+class _Told:
+    """Tells what zipfile and zlib raise on a damaged entry as one error; a generator would cost more on each read."""
+
+    def __init__(self, archive: ZipArchive, name: str) -> None:
+        self._archive = archive
+        self._name = name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise from_os_error(error, doing="reading the export") from None
+        if isinstance(error, _DAMAGE):
+            self._archive._damaged(self._name, error)  # noqa: SLF001  two halves of one module
+
+
+@functools.lru_cache(maxsize=4)
+def _reopened(path: Path, limits: ArchiveLimits) -> ZipArchive:
+    # Frames travel to another process one by one, and each brings its archive along; it is opened there once.
+    return ZipArchive(path, limits)
