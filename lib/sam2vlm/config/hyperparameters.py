@@ -1,0 +1,248 @@
+"""The groups of settings that a fine-tuning run varies: optimization, adapter, hardware, checkpoints, tracking.
+
+Every field says what it means, in which unit and within which bounds; rules between a group's fields stand on the
+group and say what to change.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+__all__ = [
+    "CheckpointConfig",
+    "DeviceConfig",
+    "Group",
+    "LoRAConfig",
+    "Precision",
+    "Scheduler",
+    "TrackingConfig",
+    "TrainingHyperparameters",
+    "TrainingMethod",
+    "unit",
+]
+
+
+def unit(name: str) -> dict[str, Any]:
+    """Return what a numeric field says about its unit, for the settings table."""
+    return {"unit": name}
+
+
+class TrainingMethod(StrEnum):
+    """Which weights are trained."""
+
+    LORA = "lora"
+    QLORA = "qlora"
+    FULL = "full"
+
+
+class Scheduler(StrEnum):
+    """How the learning rate goes on after the warm-up; the names are Transformers' own."""
+
+    COSINE = "cosine"
+    LINEAR = "linear"
+    CONSTANT = "constant_with_warmup"
+
+
+class Precision(StrEnum):
+    """The arithmetic of the forward and backward pass."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+    FP16 = "fp16"
+    AUTO = "auto"
+
+
+class Group(BaseModel):
+    """A frozen group of settings that knows all its names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+class LoRAConfig(Group):
+    """The low-rank adapter (Hu et al. 2021): W + alpha / rank * B A."""
+
+    rank: int = Field(
+        default=64, ge=1, le=1024, description="Columns of A and rows of B.", json_schema_extra=unit("dimensions")
+    )
+    alpha: float = Field(
+        default=128,
+        gt=0,
+        le=4096,
+        description="Scale of the update, divided by the rank; twice the rank where left out.",
+        json_schema_extra=unit("factor"),
+    )
+    dropout: float = Field(
+        default=0.05,
+        ge=0,
+        lt=1,
+        description="Share of the adapter's inputs set to zero.",
+        json_schema_extra=unit("share"),
+    )
+    target_modules: str | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "Regular expression that a module's whole name must match to be adapted; None takes the family's own, "
+            "the projections of the language model only."
+        ),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _alpha_by_rank(cls, values: Any) -> Any:
+        # Twice the rank, as LLaVA's own LoRA recipe has it (128 and 256).
+        if isinstance(values, dict) and "alpha" not in values and isinstance(values.get("rank"), int):
+            return {**values, "alpha": 2 * values["rank"]}
+        return values
+
+    @field_validator("target_modules")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"lora.target_modules is no regular expression: {error}") from None
+        return value
+
+
+class TrainingHyperparameters(Group):
+    """What is optimized and how."""
+
+    method: TrainingMethod = Field(
+        default=TrainingMethod.LORA,
+        description="Which weights are trained; this version refuses all but lora.",
+    )
+    learning_rate: float = Field(
+        default=2e-4, gt=0, le=1, description="The highest learning rate, of AdamW.", json_schema_extra=unit("per step")
+    )
+    batch_size: int = Field(
+        default=4,
+        ge=1,
+        le=1024,
+        description="Samples in one forward pass of one process.",
+        json_schema_extra=unit("samples"),
+    )
+    gradient_accumulation_steps: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        description="Forward passes before the optimizer moves.",
+        json_schema_extra=unit("passes"),
+    )
+    num_epochs: float = Field(
+        default=3.0, gt=0, le=1000, description="Passes over the training data.", json_schema_extra=unit("epochs")
+    )
+    warmup_ratio: float = Field(
+        default=0.03,
+        ge=0,
+        lt=1,
+        description="Share of all steps over which the learning rate rises.",
+        json_schema_extra=unit("share of steps"),
+    )
+    weight_decay: float = Field(
+        default=0.0, ge=0, le=1, description="AdamW's decoupled weight decay.", json_schema_extra=unit("share per step")
+    )
+    max_grad_norm: float = Field(
+        default=1.0,
+        gt=0,
+        le=1000,
+        description="Gradients are scaled down to this norm.",
+        json_schema_extra=unit("norm"),
+    )
+    lr_scheduler: Scheduler = Field(
+        default=Scheduler.COSINE, description="How the learning rate goes on after the warm-up."
+    )
+    lora: LoRAConfig | None = Field(
+        default=None, description="The adapter; with its defaults where left out and the method has one."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _adapter_by_default(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("lora") is None and values.get("method", "lora") != "full":
+            return {**values, "lora": LoRAConfig()}
+        return values
+
+    @model_validator(mode="after")
+    def _adapter_fits_method(self) -> Self:
+        if self.method is TrainingMethod.FULL and self.lora is not None:
+            raise ValueError("method full trains every weight and has no adapter; leave lora out or use method lora")
+        return self
+
+
+class DeviceConfig(Group):
+    """How the work lies on the hardware."""
+
+    precision: Precision = Field(
+        default=Precision.AUTO,
+        description="Arithmetic of both passes; auto is bf16 on a GPU that has it and fp32 elsewhere.",
+    )
+    zero_stage: int = Field(
+        default=0,
+        ge=0,
+        le=3,
+        description=(
+            "What DeepSpeed shards over the processes: 0 nothing, 1 optimizer, 2 also gradients; 3, also the weights, "
+            "is refused by this version."
+        ),
+        json_schema_extra=unit("stage"),
+    )
+    gradient_checkpointing: bool = Field(
+        default=False, description="Compute activations twice instead of keeping them: less memory, a third slower."
+    )
+    processes_per_node: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="Processes that torchrun starts on one machine, one a GPU.",
+        json_schema_extra=unit("processes"),
+    )
+
+
+class CheckpointConfig(Group):
+    """What is kept on the volume on the way."""
+
+    save_every_steps: int = Field(
+        default=100,
+        ge=1,
+        le=1_000_000,
+        description="Optimizer steps between checkpoints; a killed run repeats at most these.",
+        json_schema_extra=unit("steps"),
+    )
+    keep_newest: int = Field(
+        default=2,
+        ge=1,
+        le=100,
+        description="Newest checkpoints that stay on the volume, beside the best.",
+        json_schema_extra=unit("checkpoints"),
+    )
+
+
+class TrackingConfig(Group):
+    """How the run is watched."""
+
+    logging_every_steps: int = Field(
+        default=10,
+        ge=1,
+        le=100_000,
+        description="Optimizer steps between logged figures.",
+        json_schema_extra=unit("steps"),
+    )
+    eval_every_steps: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Optimizer steps between evaluations of the validation loss; 0 evaluates at each checkpoint.",
+        json_schema_extra=unit("steps"),
+    )
+    early_stopping_patience: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Stop after this many evaluations without a better validation loss; 0 never stops early.",
+        json_schema_extra=unit("evaluations"),
+    )

@@ -1,0 +1,61 @@
+"""What a configuration may say but this version's trainer cannot do: refused here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sam2vlm.config.hyperparameters import TrainingMethod
+from sam2vlm.config.model_registry import ModelRegistry
+from sam2vlm.errors import SettingsError
+
+if TYPE_CHECKING:
+    from sam2vlm.config.training_config import TrainingConfig
+
+__all__ = ["HIGHEST_ZERO_STAGE", "METHODS", "refuse_model", "refuse_unsupported"]
+
+METHODS = frozenset({TrainingMethod.LORA})
+HIGHEST_ZERO_STAGE = 2
+
+
+def refuse_unsupported(config: TrainingConfig) -> None:
+    """Refuse a configuration that the trainer of this version cannot honour.
+
+    Raises:
+        SettingsError: The first reason, with what to choose instead; exit code 78.
+    """
+    refuse_model(config.model.name)
+    method = config.training.method
+    if method not in METHODS:
+        raise SettingsError(
+            "this version trains adapters on unquantized weights only; choose lora",
+            field="training.method",
+            expected=", ".join(sorted(METHODS)),
+            found=method.value,
+        )
+    stage = config.devices.zero_stage
+    if stage > HIGHEST_ZERO_STAGE:
+        raise SettingsError(
+            "sharding the weights comes with stage-3 support, which this version does not have; choose a lower stage",
+            field="devices.zero_stage",
+            expected=f"0 to {HIGHEST_ZERO_STAGE}",
+            found=stage,
+        )
+
+
+def refuse_model(name: str) -> None:
+    """Refuse a model that the trainer of this version cannot honour.
+
+    Raises:
+        SettingsError: It is unknown, its checkpoint cannot be run any more, or its family is not supported.
+    """
+    # A checkpoint that is gone has more to say (its successor) than a family that is not supported.
+    ModelRegistry.resolve(name)
+    entry = ModelRegistry.get(name)
+    if entry.refusal is not None:
+        trainable = [known for known in ModelRegistry.names() if ModelRegistry.get(known).trainable]
+        raise SettingsError(
+            f"{entry.refusal}; `sam2vlm models` lists those it does",
+            field="model.name",
+            expected=f"one of {', '.join(trainable)}",
+            found=name,
+        )
