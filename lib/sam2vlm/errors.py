@@ -14,6 +14,7 @@ what was expected and what was found, in that order.
 from __future__ import annotations
 
 import errno
+from typing import Self
 
 __all__ = [
     "EXIT_DATA",
@@ -63,6 +64,21 @@ class Sam2vlmError(Exception):
         self.expected = None if expected is None else str(expected)
         self.found = None if found is None else _shortened(str(found))
         super().__init__(self._sentence())
+
+    def with_source(self, source: object, *, field: str | None = None) -> Self:
+        """Return the same error, told by somebody who knows the file or variable that it concerns.
+
+        Args:
+            source: As above.
+            field: In place of the error's own, where given.
+        """
+        return type(self)(
+            self.message,
+            source=source,
+            field=self.field if field is None else field,
+            expected=self.expected,
+            found=self.found,
+        )
 
     def _sentence(self) -> str:
         place = ": ".join(part for part in (self.source, self.field) if part)

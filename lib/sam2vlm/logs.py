@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["configure_logging", "get_logger", "progress", "track"]
+__all__ = ["SECRET_KEYS", "configure_logging", "get_logger", "progress", "track"]
 
+#: Keys whose values are never written; settings that fail their check are told by the same rule.
 SECRET_KEYS = re.compile(r"(token|secret|password|passwd|api_?key|credential)s?$", re.IGNORECASE)
 EVENT_EVERY_S = 5.0
 
@@ -142,18 +143,27 @@ class _Writer:
     def close(self) -> None:
         """Close the file; later events of this writer go to the screen only."""
         if self._stream is not None:
-            atexit.unregister(self._stream.close)
-            self._stream.close()
-            self._stream = None
+            stream, self._stream = self._stream, None
+            atexit.unregister(stream.close)
+            stream.close()
 
     def __call__(self, logger: Any, method: str, event: structlog.typing.EventDict) -> str:
         line = str(self._json(logger, method, dict(event)))
-        if self._stream is not None:
-            self._stream.write(line + "\n")
+        self._keep(line)
         if self._speak:
             shown = line if self._console is None else self._for_people(logger, method, event)
             print(shown, flush=True)  # noqa: T201  standard output is what kubectl logs shows
         return line
+
+    def _keep(self, line: str) -> None:
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(line + "\n")
+        except OSError:
+            # A full volume must not hide the sentence that says so; standard output still has every event.
+            with contextlib.suppress(OSError):
+                self.close()
 
     def _for_people(self, logger: Any, method: str, event: structlog.typing.EventDict) -> str:
         assert self._console is not None  # noqa: S101  told to mypy; the caller asked

@@ -44,3 +44,13 @@ def test_a_failing_volume_gets_the_code_that_fits(number, kind, words):
     assert type(error) is kind
     assert words in str(error)
     assert str(error).startswith("volume/file: ")
+
+
+def test_somebody_who_knows_more_names_the_place():
+    error = DataError("is broken", field="runs", expected=3, found=4)
+    told = error.with_source("export.zip")
+    assert isinstance(told, DataError)
+    assert str(told) == "export.zip: runs: is broken (expected 3; found 4)"
+    assert str(error.with_source("export.zip", field="objects[0]")) == (
+        "export.zip: objects[0]: is broken (expected 3; found 4)"
+    )

@@ -65,6 +65,11 @@ class PhaseWork:
     finished: Manifest | None
     resumable: bool
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over phase, inputs, settings and seed; what a phase keeps between starts carries it."""
+        return _fingerprint(self.name, self.inputs, self.settings, self.seed)
+
     def finish(self, *, counts: Counts, facts: Mapping[str, Any], exclude: Sequence[str] = ()) -> Manifest:
         """Write the manifest last and give the folder its final name.
 
@@ -73,12 +78,11 @@ class PhaseWork:
             facts: What later phases need of this one.
             exclude: Shell patterns of files that are no outputs (logs, states that only a resume reads).
         """
-        (self.folder / STARTED).unlink(missing_ok=True)
         manifest = Manifest(
             phase=self.name,
-            fingerprint=_fingerprint(self.name, self.inputs, self.settings, self.seed),
+            fingerprint=self.fingerprint,
             inputs=dict(self.inputs),
-            outputs=records_of(self.folder, exclude=("manifest.json", *exclude)),
+            outputs=records_of(self.folder, exclude=("manifest.json", STARTED, *exclude)),
             settings=dict(self.settings),
             seed=self.seed,
             versions=_versions(),
@@ -86,6 +90,8 @@ class PhaseWork:
             facts=dict(facts),
         )
         write_json(self.folder / "manifest.json", manifest.model_dump(mode="json"))
+        # Only now: a kill before this line leaves a phase that can still be resumed.
+        (self.folder / STARTED).unlink(missing_ok=True)
         final = self.layout.phase(self.name)
         if self.folder != final:
             publish_folder(self.folder, final)
@@ -105,6 +111,8 @@ def open_phase(
 ) -> Iterator[PhaseWork]:
     """Take the phase's lock and decide what there is to do.
 
+    An error inside of the block removes what a phase that starts clean has written so far.
+
     Args:
         layout: The run's paths.
         name: The phase.
@@ -115,7 +123,8 @@ def open_phase(
         replace: Where the folder holds other work (other inputs or settings), discard it instead of refusing.
 
     Raises:
-        SettingsError: The folder holds the result of other inputs or settings and ``replace`` is not set.
+        SettingsError: The folder holds the result of other inputs or settings, or half-finished work of others
+            that a resumable phase would lose, and ``replace`` is not set.
         InterruptedRunError: Another process is at work on this phase of this run.
     """
     layout.root.mkdir(parents=True, exist_ok=True)
@@ -124,18 +133,19 @@ def open_phase(
         final = layout.phase(name)
         finished = _finished_work(final, name, fingerprint, settings, replace=replace)
         folder = final if resumable or finished else final.with_name(f".{name}.partial")
-        if finished is None:
-            _make_ready(folder, fingerprint, resumable=resumable)
-        yield PhaseWork(
-            layout=layout,
-            name=name,
-            inputs=inputs,
-            settings=settings,
-            seed=seed,
-            folder=folder,
-            finished=finished,
-            resumable=resumable,
-        )
+        with _clean_errors(layout, folder, keep=folder == final):
+            if finished is None:
+                _make_ready(folder, fingerprint, resumable=resumable, replace=replace)
+            yield PhaseWork(
+                layout=layout,
+                name=name,
+                inputs=inputs,
+                settings=settings,
+                seed=seed,
+                folder=folder,
+                finished=finished,
+                resumable=resumable,
+            )
 
 
 def input_from_phase(layout: RunLayout, name: str) -> tuple[str, Manifest]:
@@ -158,6 +168,7 @@ def _finished_work(
     manifest = read_manifest(final / "manifest.json")
     if manifest.fingerprint == fingerprint:
         verify_outputs(final, manifest)
+        (final / STARTED).unlink(missing_ok=True)
         return manifest
     if not replace:
         changed = sorted(
@@ -172,11 +183,33 @@ def _finished_work(
     return None
 
 
-def _make_ready(folder: Path, fingerprint: str, *, resumable: bool) -> None:
-    if not (resumable and _started_with(folder) == fingerprint):
+def _make_ready(folder: Path, fingerprint: str, *, resumable: bool, replace: bool) -> None:
+    started = _started_with(folder)
+    if resumable and not replace and started not in (None, fingerprint):
+        # Hours of work may lie in there; a mistyped setting must not cost them.
+        raise SettingsError(
+            "holds half-finished work with other inputs, settings or seed; choose another SAM2VLM_RUN, or set "
+            "SAM2VLM_REPLACE=true to discard it",
+            source=folder,
+        )
+    if not (resumable and started == fingerprint):
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / STARTED, {"fingerprint": fingerprint})
+
+
+@contextlib.contextmanager
+def _clean_errors(layout: RunLayout, folder: Path, *, keep: bool) -> Iterator[None]:
+    """Leave no partial output behind an error; on a full volume this also gives the space back."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            # A full volume is told by the write, which knows no name.
+            error.filename = str(layout.root)
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _started_with(folder: Path) -> str | None:

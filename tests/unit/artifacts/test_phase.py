@@ -62,8 +62,21 @@ def test_half_done_work_starts_clean_or_resumes(tmp_path):
         assert not RunLayout(root).manifest("train").exists()
         with open_phase(RunLayout(root), "train", **arguments) as phase:
             assert [path.name for path in phase.folder.glob("step-*")] == expected
-        with open_phase(RunLayout(root), "train", **{**arguments, "seed": 1}) as phase:
-            assert not list(phase.folder.glob("step-*")), "work of another fingerprint must not be resumed"
+
+
+def test_half_done_work_of_other_settings_is_not_lost_to_a_typo(tmp_path):
+    arguments = {"inputs": {}, "settings": {}, "seed": 0, "resumable": True}
+    with open_phase(RunLayout(tmp_path), "train", **arguments) as phase:
+        write_text(phase.folder / "step-1", "half")
+
+    def start(**changed):
+        with open_phase(RunLayout(tmp_path), "train", **{**arguments, **changed}) as phase:
+            return [path.name for path in phase.folder.glob("step-*")]
+
+    with pytest.raises(SettingsError, match="half-finished work with other inputs, settings or seed"):
+        start(seed=1)
+    assert start() == ["step-1"]
+    assert start(seed=1, replace=True) == []
 
 
 def test_an_unfinished_phase_has_no_final_folder(tmp_path):
