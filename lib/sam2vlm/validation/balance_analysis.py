@@ -1,0 +1,106 @@
+"""``class_balance_analysis``: how often each label occurs, and by how much the commonest leads the rarest."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sam2vlm.validation.dataset import CheckedDataset
+from sam2vlm.validation.results import Finding, RuleResult, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["BalanceAnalyzer"]
+
+
+class BalanceAnalyzer:
+    """Counts visible objects by label.
+
+    Args:
+        imbalance_threshold: Commonest over rarest label from which the imbalance is called severe.
+        moderate_threshold: From which it is called moderate; never above ``imbalance_threshold``.
+
+    Raises:
+        ValueError: A threshold below 1, which every dataset would reach.
+    """
+
+    def __init__(self, imbalance_threshold: float = 10.0, *, moderate_threshold: float = 5.0) -> None:
+        if min(imbalance_threshold, moderate_threshold) < 1:
+            raise ValueError(
+                f"a ratio of largest to smallest is at least 1: {imbalance_threshold}, {moderate_threshold}"
+            )
+        self.imbalance_threshold = imbalance_threshold
+        self.moderate_threshold = min(moderate_threshold, imbalance_threshold)
+
+    def check(self, dataset: Mapping[str, Any]) -> RuleResult:
+        """Run the rule ``class_balance_analysis``.
+
+        Args:
+            dataset: ``{"frames": ..., "metadata": ...}``.
+        """
+        data = CheckedDataset.of(dataset)
+        distribution = _distribution(data)
+        visible = sum(len(frame.visible_objects) for frame in data.frames)
+        unlabelled = visible - sum(row["objects"] for row in distribution.values())
+        ratio = _ratio(distribution)
+        return RuleResult(
+            rule_id="class_balance_analysis",
+            severity=Severity.ERROR if not distribution else Severity.WARNING,
+            checked=visible,
+            unit="objects",
+            findings=tuple(self._findings(distribution, unlabelled, ratio)),
+            summary=_summary(distribution, ratio),
+            recommendation=(
+                "Add frames with the rare labels, or leave out a part of those with the commonest; where that "
+                "cannot be done, read the scores label by label."
+            ),
+            facts={"labels": distribution, "ratio": round(ratio, 4), "unlabelled": unlabelled},
+        )
+
+    def _findings(self, distribution: Mapping[str, Any], unlabelled: int, ratio: float) -> Iterator[Finding]:
+        if not distribution:
+            yield Finding("no visible object has a label", Severity.ERROR)
+            return
+        if unlabelled:
+            yield Finding(f"{unlabelled} visible objects have no label", Severity.WARNING)
+        if ratio >= self.moderate_threshold:
+            severe = ratio >= self.imbalance_threshold
+            common, rare = next(iter(distribution)), list(distribution)[-1]
+            yield Finding(
+                f"{'severe' if severe else 'moderate'} imbalance: {distribution[common]['objects']} {common} to "
+                f"{distribution[rare]['objects']} {rare}, {ratio:.1f}:1 (moderate from {self.moderate_threshold:g}:1, "
+                f"severe from {self.imbalance_threshold:g}:1)",
+                Severity.WARNING,
+                label=rare,
+            )
+
+
+def _distribution(data: CheckedDataset) -> dict[str, dict[str, int]]:
+    """Return objects, frames and tracks by label, the commonest label first."""
+    objects: Counter[str] = Counter()
+    frames: defaultdict[str, set[str]] = defaultdict(set)
+    tracks: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
+    for frame, item, _mask in data.visible_objects():
+        # Labels that differ by a blank stay apart: the dataset has them so, and the report shall show it.
+        if item.label.strip():
+            objects[item.label] += 1
+            frames[item.label].add(frame.sample_id)
+            tracks[item.label].add((frame.video_id, item.object_id))
+    ordered = sorted(objects, key=lambda label: (-objects[label], label))
+    return {
+        label: {"objects": objects[label], "frames": len(frames[label]), "tracks": len(tracks[label])}
+        for label in ordered
+    }
+
+
+def _ratio(distribution: Mapping[str, Mapping[str, int]]) -> float:
+    counts = [row["objects"] for row in distribution.values()]
+    return max(counts) / min(counts) if counts else 0.0
+
+
+def _summary(distribution: Mapping[str, Any], ratio: float) -> str:
+    if not distribution:
+        return "no labels"
+    labels = f"{len(distribution)} label{'s' if len(distribution) > 1 else ''}"
+    return f"{labels}, the commonest {ratio:.1f} times as frequent as the rarest"
