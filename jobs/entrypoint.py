@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
 import os
 import signal
 import sys
@@ -10,13 +12,21 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sam2vlm.errors import EXIT_OK, EXIT_UNFORESEEN, InterruptedRunError, Sam2vlmError, from_os_error
+from sam2vlm.artifacts import RunLayout, digest_of_file
+from sam2vlm.errors import (
+    EXIT_OK,
+    EXIT_UNFORESEEN,
+    InterruptedRunError,
+    Sam2vlmError,
+    SettingsError,
+    from_os_error,
+)
 from sam2vlm.logs import configure_logging, get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["run_job"]
+__all__ = ["last_words", "open_run", "run_job"]
 
 TERMINATION_LOG = "SAM2VLM_TERMINATION_LOG"
 TERMINATION_LIMIT_BYTES = 4000  # Kubernetes keeps 4,096
@@ -35,30 +45,72 @@ def run_job(phase: str, work: Callable[[], str]) -> NoReturn:
     sys.exit(_guarded(phase, work))
 
 
+def open_run(run: Path, phase: str, *, rank: int = 0) -> RunLayout:
+    """Make the run's folder where it is missing, and log into it from here on.
+
+    Args:
+        run: ``SAM2VLM_RUN``.
+        phase: The phase's name.
+        rank: The process's rank; every one has a log of its own.
+
+    Raises:
+        SettingsError: The folder cannot be made or written to there, whatever the input.
+        InterruptedRunError: The volume is full or gone for now.
+    """
+    layout = RunLayout(run)
+    try:
+        configure_logging(phase, folder=layout.logs, rank=rank)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE):
+            raise from_os_error(error, doing="opening the run's folder") from None
+        raise SettingsError(
+            "no run can be kept there",
+            source="SAM2VLM_RUN",
+            expected="a folder that can be written to",
+            found=f"{run}: {(error.strerror or str(error)).lower()}",
+        ) from None
+    return layout
+
+
+def last_words(layout: RunLayout, phase: str, *, already: bool) -> str:
+    """Return a finished phase's last words: one JSON line for the termination message.
+
+    Args:
+        layout: The run's paths.
+        phase: The phase's name.
+        already: Whether it was finished before this process started.
+
+    Returns:
+        ``phase``, ``status`` (``done`` or ``already done``) and ``manifest``, the SHA-256 of its manifest, by
+        which the coordinator knows the artifact.
+    """
+    status = "already done" if already else "done"
+    return json.dumps({"phase": phase, "status": status, "manifest": digest_of_file(layout.manifest(phase))})
+
+
 def _guarded(phase: str, work: Callable[[], str]) -> int:
-    log = get_logger(phase)
     try:
         words = work()
     except Sam2vlmError as error:
-        return _fail(log, error)
+        return _fail(phase, error)
     except OSError as error:
-        return _fail(log, from_os_error(error, doing=f"running {phase}"))
+        return _fail(phase, from_os_error(error, doing=f"running {phase}"))
     except KeyboardInterrupt:
-        return _fail(log, InterruptedRunError("interrupted from the keyboard; start it again to go on"))
+        return _fail(phase, InterruptedRunError("interrupted from the keyboard; start it again to go on"))
     except MemoryError:
-        return _fail(log, InterruptedRunError("out of memory; give the phase more, or lower its batch size"))
+        return _fail(phase, InterruptedRunError("out of memory; give the phase more, or lower its batch size"))
     except Exception as error:  # noqa: BLE001  the edge of the process: an unforeseen error becomes one event
-        log.error(  # noqa: TRY400  the traceback is a field of the one JSON event, not free text after it
-            "failed", error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc()
-        )
+        # The traceback is a field of the one JSON event, not free text after it.
+        get_logger(phase).error("failed", error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
         _last_words(f"{type(error).__name__}: {error}")
         return EXIT_UNFORESEEN
     _last_words(words)
     return EXIT_OK
 
 
-def _fail(log: Any, error: Sam2vlmError) -> int:
-    log.error("failed", error=str(error), exit_code=error.exit_code)
+def _fail(phase: str, error: Sam2vlmError) -> int:
+    # A logger keeps the outputs that it was made with, and the run's own log came after the phase's beginning.
+    get_logger(phase).error("failed", error=str(error), exit_code=error.exit_code)
     _last_words(str(error))
     return error.exit_code
 

@@ -1,0 +1,1 @@
+"""The third phase: the base and the tuned model answer the test split's questions, and the answers are scored."""

@@ -1,0 +1,1 @@
+"""The first phase: an export is read, checked, split and written as datasets."""

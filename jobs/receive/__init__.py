@@ -1,0 +1,1 @@
+"""An export's way into the volume: ``wait`` in prepare's init container, ``accept`` by ``kubectl exec`` into it."""

@@ -1,0 +1,296 @@
+"""The training of one rank, from the dataset to the published adapter, to be read from top to bottom."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import torch
+from datasets import Dataset, load_from_disk
+
+from jobs.train.facts import Data, training_facts
+from sam2vlm.checkpoints import BestModelTracker, CheckpointManager
+from sam2vlm.config import ModelRegistry, Precision
+from sam2vlm.errors import DataError, InterruptedRunError
+from sam2vlm.logs import get_logger
+from sam2vlm.modeling.collator import Collator, can_keep_logits
+from sam2vlm.modeling.determinism import make_deterministic, quiet_libraries
+from sam2vlm.modeling.encoding import Encoder
+from sam2vlm.modeling.loading import load_model, load_processor
+from sam2vlm.modeling.lora import add_lora, trainable_parameters
+from sam2vlm.modeling.samples import Samples, select_samples
+from sam2vlm.modeling.source import ModelSource
+from sam2vlm.tracking import MetricsLog, TensorBoardLog, TrainingProgress, plot_losses, read_metrics
+from sam2vlm.trainers.callbacks import EpochCallback, FiguresCallback, FiguresWindow, ScheduleCallback
+from sam2vlm.trainers.deepspeed import build_deepspeed_config, prepare_deepspeed
+from sam2vlm.trainers.interruption import Interruption
+from sam2vlm.trainers.lora_trainer import LoraTrainer, publish_adapter, training_arguments
+from sam2vlm.trainers.sampling import LengthGroupedSampler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from peft import PeftModel
+    from transformers import ProcessorMixin, TrainerState, TrainingArguments
+
+    from jobs.train.settings import TrainSettings
+    from sam2vlm.artifacts import Counts, PhaseWork
+    from sam2vlm.config import TrainingConfig
+
+__all__ = ["train"]
+
+METRICS = "metrics.jsonl"
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def train(
+    phase: PhaseWork, settings: TrainSettings, config: TrainingConfig, *, model_folder: Path, resume_step: int | None
+) -> None:
+    """Train on this rank; rank 0 publishes the result.
+
+    Args:
+        phase: The phase that the launcher has opened and holds the lock of.
+        settings: The job's settings.
+        config: The configuration made from them.
+        model_folder: The base model's files.
+        resume_step: The step of the checkpoint to go on from, its digests checked by the launcher.
+
+    Raises:
+        InterruptedRunError: Stopped by a signal, behind a checkpoint.
+        DataError: The data cannot be trained on, or nothing was learned from it.
+    """
+    interruption = Interruption()
+    interruption.listen()
+    quiet_libraries()
+    make_deterministic(settings.seed, threads=settings.threads)
+    # Also where there is only something left to publish: the manifest names the versions of what is loaded.
+    prepare_deepspeed()
+    manager = CheckpointManager(
+        phase.layout.checkpoints,
+        fingerprint=phase.fingerprint,
+        world_size=config.devices.processes_per_node,
+        keep_newest=config.checkpoints.keep_newest,
+    )
+    resume = manager.open(resume_step) if resume_step is not None else None
+    processor = load_processor(model_folder, name=config.model.name)
+    data = _read_data(phase, settings, config, processor)
+    if resume is None or not resume.manifest.complete:
+        trainer = _build(
+            phase,
+            settings,
+            config,
+            model_folder=model_folder,
+            processor=processor,
+            data=data,
+            manager=manager,
+            interruption=interruption,
+        )
+        trainer.args.eval_on_start = resume is None
+        trainer.resume_or_start(resume)
+        if interruption.agreed and not trainer.finished:
+            raise InterruptedRunError(f"stopped behind the checkpoint of step {trainer.state.global_step}")
+    if int(os.environ["RANK"]) == 0:
+        _publish(phase, settings, config, manager=manager, processor=processor, data=data)
+
+
+def _read_data(phase: PhaseWork, settings: TrainSettings, config: TrainingConfig, processor: ProcessorMixin) -> Data:
+    entry = ModelRegistry.get(config.model.name)
+    encoder = Encoder(processor)
+
+    def of_split(path: str) -> tuple[Samples, Counts]:
+        split = _read_split(phase.layout.root / path)
+        kept, counts = select_samples(
+            split,
+            encoder,
+            decimals=entry.boxes.decimals,
+            max_length=config.data.max_length,
+            max_dropped_share=settings.samples.max_dropped_share,
+            tasks=settings.samples.tasks,
+        )
+        return Samples(split, kept, processor=processor, cache_mb=settings.samples.cache_mb), counts
+
+    assert config.data.val_path is not None  # noqa: S101  told to mypy; training_config sets it
+    (train_samples, train_counts), (val_samples, val_counts) = (
+        of_split(config.data.train_path),
+        of_split(config.data.val_path),
+    )
+    get_logger("data").info(
+        "samples_ready",
+        train=train_counts.model_dump(),
+        val=val_counts.model_dump(),
+        longest=max(train_samples.lengths),
+        max_length=config.data.max_length,
+    )
+    return Data(train_samples, val_samples, train_counts, val_counts)
+
+
+def _read_split(folder: Path) -> Dataset:
+    # Loading a split maps its files; nothing is written beside them or into a cache.
+    try:
+        split = load_from_disk(str(folder))
+    except (OSError, ValueError) as error:
+        raise DataError("is not a split that prepare has written", source=folder, found=error) from None
+    if not isinstance(split, Dataset) or len(split) == 0:
+        raise DataError("the split has no frames", source=folder, expected="at least one")
+    return split
+
+
+def _build(
+    phase: PhaseWork,
+    settings: TrainSettings,
+    config: TrainingConfig,
+    *,
+    model_folder: Path,
+    processor: ProcessorMixin,
+    data: Data,
+    manager: CheckpointManager,
+    interruption: Interruption,
+) -> LoraTrainer:
+    training, world = config.training, config.devices.processes_per_node
+    model = _adapted_model(phase, config, model_folder)
+    sampler = LengthGroupedSampler(
+        data.train.lengths,
+        global_batch=training.batch_size * training.gradient_accumulation_steps * world,
+        seed=settings.seed,
+    )
+    tracker, window = BestModelTracker(), FiguresWindow()
+    save_every = config.checkpoints.save_every_steps
+    return LoraTrainer(
+        model=model,
+        args=_arguments(phase, settings, config, sum(trainable_parameters(model).values())),
+        train_samples=data.train,
+        val_samples=data.val,
+        collator=Collator(pad_token_id=_padding(processor), answers_only=can_keep_logits(model)),
+        sampler=sampler,
+        checkpoints=manager,
+        tracker=tracker,
+        window=window,
+        interruption=interruption,
+        callbacks=[
+            EpochCallback(sampler),
+            ScheduleCallback(
+                save_every=save_every,
+                eval_every=config.tracking.eval_every_steps or save_every,
+                tracker=tracker,
+                interruption=interruption,
+                patience=config.tracking.early_stopping_patience or None,
+            ),
+            FiguresCallback(
+                window,
+                every=config.tracking.logging_every_steps,
+                open_sinks=_sinks(phase, sampler) if int(os.environ["RANK"]) == 0 else None,
+            ),
+        ],
+    )
+
+
+def _adapted_model(phase: PhaseWork, config: TrainingConfig, folder: Path) -> PeftModel:
+    entry, lora = ModelRegistry.get(config.model.name), config.training.lora
+    assert lora is not None  # noqa: S101  told to mypy; other methods are refused in training_config
+    source = ModelSource(name=config.model.name, folder=folder, digest=phase.inputs["model"])
+    base = load_model(source, class_name=entry.class_name, dtype=DTYPES[_precision(config)])
+    return add_lora(
+        base,
+        target=config.target_modules,
+        rank=lora.rank,
+        alpha=lora.alpha,
+        dropout=lora.dropout,
+        base_model=config.model.name,
+    )
+
+
+def _arguments(phase: PhaseWork, settings: TrainSettings, config: TrainingConfig, trainable: int) -> TrainingArguments:
+    training, precision = config.training, _precision(config)
+    deepspeed = build_deepspeed_config(
+        micro_batch=training.batch_size,
+        accumulation=training.gradient_accumulation_steps,
+        world_size=config.devices.processes_per_node,
+        zero_stage=config.devices.zero_stage,
+        precision=precision,
+        max_grad_norm=training.max_grad_norm,
+        trainable=trainable,
+    )
+    return training_arguments(
+        output=phase.layout.checkpoints,
+        deepspeed=deepspeed,
+        micro_batch=training.batch_size,
+        accumulation=training.gradient_accumulation_steps,
+        epochs=training.num_epochs,
+        learning_rate=training.learning_rate,
+        warmup_ratio=training.warmup_ratio,
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        scheduler=training.lr_scheduler.value,
+        precision=precision,
+        gradient_checkpointing=config.devices.gradient_checkpointing,
+        seed=settings.seed,
+        workers=settings.samples.workers,
+    )
+
+
+def _sinks(
+    phase: PhaseWork, sampler: LengthGroupedSampler
+) -> Callable[[TrainerState], tuple[MetricsLog, TensorBoardLog, TrainingProgress]]:
+    def open_sinks(state: TrainerState) -> tuple[MetricsLog, TensorBoardLog, TrainingProgress]:
+        done = state.global_step or None
+        return (
+            MetricsLog(phase.folder / METRICS, after_step=done),
+            TensorBoardLog(phase.layout.logs / "tensorboard", after_step=done),
+            TrainingProgress(
+                total_steps=state.max_steps, done_steps=state.global_step, samples_per_step=sampler.global_batch
+            ),
+        )
+
+    return open_sinks
+
+
+def _publish(
+    phase: PhaseWork,
+    settings: TrainSettings,
+    config: TrainingConfig,
+    *,
+    manager: CheckpointManager,
+    processor: ProcessorMixin,
+    data: Data,
+) -> None:
+    """Write adapter, plots, configuration and manifest; all from the checkpoints, so that it can be done again."""
+    last = manager.newest()
+    assert last is not None  # noqa: S101  training has just written it
+    tracker = BestModelTracker()
+    tracker.restore(last.manifest.state["tracker"])
+    _require_learning(tracker, required=settings.require_learning)
+    best = manager.open(tracker.best_step or last.manifest.step)
+    publish_adapter(best, processor, phase.layout.adapter)
+    plot_losses(read_metrics(phase.folder / METRICS), phase.folder / "plots", best_step=best.manifest.step)
+    config.save_json(phase.folder / "config.json")
+    facts = training_facts(
+        config, phase=phase, precision=_precision(config), data=data, tracker=tracker, last=last, best=best
+    )
+    phase.finish(counts=data.train_counts, facts=facts, exclude=("checkpoints/*",))
+    get_logger("train").info("trained", **facts["result"])
+
+
+def _require_learning(tracker: BestModelTracker, *, required: bool) -> None:
+    if tracker.learned:
+        return
+    figures = {"best": tracker.best_value, "before": tracker.initial_value}
+    get_logger("train").warning("learned_nothing", **figures)
+    if required:
+        raise DataError(
+            "the run learned nothing: its best validation loss is not below the one before the first step",
+            field="eval_loss",
+            expected=f"below {tracker.initial_value}",
+            found=tracker.best_value,
+        )
+
+
+def _precision(config: TrainingConfig) -> str:
+    if config.devices.precision is not Precision.AUTO:
+        return config.devices.precision.value
+    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
+
+
+def _padding(processor: ProcessorMixin) -> int:
+    tokenizer = processor.tokenizer
+    return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)

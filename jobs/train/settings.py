@@ -1,0 +1,203 @@
+"""The train phase's settings: a preset, and what is to be different from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, ValidationError
+
+from jobs.job_settings import ENV_PREFIX, JobSettings
+from sam2vlm.config import (
+    CheckpointConfig,
+    ConfigPresets,
+    DeviceConfig,
+    LoRAConfig,
+    ModelRegistry,
+    TrackingConfig,
+    TrainingConfig,
+    TrainingHyperparameters,
+    refuse_model,
+    refuse_unsupported,
+    sentence_of,
+)
+from sam2vlm.config.hyperparameters import Group
+from sam2vlm.config.overrides import UNSET, merged, overrides_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = [
+    "CheckpointOverrides",
+    "DeviceOverrides",
+    "LoRAOverrides",
+    "SampleSettings",
+    "TrackingOverrides",
+    "TrainSettings",
+    "TrainingOverrides",
+    "deciding_settings",
+    "training_config",
+]
+
+# Relative to the run's folder: the configuration is written into it and must not know where the volume is mounted.
+TRAIN_PATH = "prepare/dataset/train"
+VAL_PATH = "prepare/dataset/val"
+
+
+# The bases are made from the configuration's own fields, so that every description and bound stands in one place;
+# mypy cannot follow a base that is computed.
+class TrainingOverrides(overrides_of(TrainingHyperparameters, without=("lora",))):  # type: ignore[misc]
+    """What is optimized and how, where it differs from the preset."""
+
+
+class LoRAOverrides(overrides_of(LoRAConfig)):  # type: ignore[misc]  # as above
+    """The adapter, where it differs from the preset."""
+
+
+class DeviceOverrides(overrides_of(DeviceConfig)):  # type: ignore[misc]  # as above
+    """How the work lies on the hardware, where it differs from the preset."""
+
+
+class CheckpointOverrides(overrides_of(CheckpointConfig)):  # type: ignore[misc]  # as above
+    """What is kept on the way, where it differs from the preset."""
+
+
+class TrackingOverrides(overrides_of(TrackingConfig)):  # type: ignore[misc]  # as above
+    """How the run is watched, where it differs from the preset."""
+
+
+class SampleSettings(Group):
+    """What is made of the dataset's rows."""
+
+    tasks: tuple[Literal["detect", "count", "describe"], ...] = Field(
+        default=("detect", "count", "describe"), min_length=1, description="The questions to train on."
+    )
+    max_dropped_share: float = Field(
+        default=0.01,
+        ge=0,
+        lt=1,
+        description="Most samples that may be left out for their length; more is an error, fewer are counted.",
+        json_schema_extra={"unit": "share"},
+    )
+    cache_mb: int = Field(
+        default=1024,
+        ge=0,
+        le=1_000_000,
+        description="Memory of one process for pictures that are processed once and kept.",
+        json_schema_extra={"unit": "MiB"},
+    )
+    workers: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Processes that read pictures beside each training process; 0 reads them in itself.",
+        json_schema_extra={"unit": "processes"},
+    )
+
+
+class TrainSettings(JobSettings):
+    """What ``python -m jobs.train`` takes. None means: from the preset."""
+
+    model: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The model's name in the registry; `sam2vlm models` lists them.",
+        json_schema_extra={"unset": UNSET},
+    )
+    max_length: int | None = Field(
+        default=None,
+        ge=128,
+        le=131_072,
+        description=(
+            "Longest sample with its image tokens; a longer one is an error or a counted drop, never cut. "
+            "A preset's own is lowered to what the chosen model can take."
+        ),
+        json_schema_extra={"unit": "tokens", "unset": UNSET},
+    )
+    training: TrainingOverrides = Field(default=TrainingOverrides(), description="What is optimized and how.")
+    lora: LoRAOverrides = Field(default=LoRAOverrides(), description="The adapter.")
+    devices: DeviceOverrides = Field(default=DeviceOverrides(), description="How the work lies on the hardware.")
+    checkpoints: CheckpointOverrides = Field(default=CheckpointOverrides(), description="What is kept on the way.")
+    tracking: TrackingOverrides = Field(default=TrackingOverrides(), description="How the run is watched.")
+    samples: SampleSettings = Field(default=SampleSettings(), description="What is made of the dataset's rows.")
+    threads: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="CPU threads of one process; fixed, because sums in another order change the last digits.",
+        json_schema_extra={"unit": "threads"},
+    )
+    require_learning: bool = Field(
+        default=True,
+        description="Fail where the best validation loss is not below the one before the first step.",
+    )
+    model_folder: Path | None = Field(
+        default=None,
+        description="The model's files on this machine, in place of the registry's checkpoint for it.",
+    )
+    grace_seconds: int = Field(
+        default=25,
+        ge=1,
+        le=3600,
+        description="How long after SIGTERM a step and a checkpoint may take; below the pod's grace period.",
+        json_schema_extra={"unit": "s"},
+    )
+
+
+def training_config(settings: TrainSettings) -> TrainingConfig:
+    """Return the preset's configuration with the settings' own values in place of it.
+
+    The dataset's paths are relative to the run's folder.
+
+    Raises:
+        SettingsError: An unknown preset or model, values that contradict each other, or something that this
+            version cannot train.
+    """
+    values = ConfigPresets.values(settings.preset)
+    model = settings.model or str(values["model"]["name"])
+    # Before its dimensions are held against the other values, which would only be worth telling if it could be trained.
+    refuse_model(model)
+    values["model"] = {"name": model}
+    values["data"] |= {
+        "train_path": TRAIN_PATH,
+        "val_path": VAL_PATH,
+        "max_length": _max_length(settings, int(values["data"]["max_length"]), model),
+    }
+    values["training"] = _training(values["training"], settings)
+    for group in ("devices", "checkpoints", "tracking"):
+        values[group] = merged(values[group], getattr(settings, group))
+    try:
+        config = TrainingConfig.model_validate(
+            {**values, "experiment_name": settings.experiment, "seed": settings.seed}
+        )
+    except ValidationError as error:
+        raise sentence_of(error, source=f"{ENV_PREFIX}PRESET={settings.preset} with the settings over it") from None
+    refuse_unsupported(config)
+    return config
+
+
+def deciding_settings(settings: TrainSettings, config: TrainingConfig) -> dict[str, Any]:
+    """Return the settings that decide the result's bytes, for the manifest and the phase's fingerprint."""
+    return {
+        **config.model_dump(mode="json", exclude={"seed"}),
+        "tasks": list(settings.samples.tasks),
+        "max_dropped_share": settings.samples.max_dropped_share,
+        "threads": settings.threads,
+        "require_learning": settings.require_learning,
+    }
+
+
+def _max_length(settings: TrainSettings, of_preset: int, model: str) -> int:
+    if settings.max_length is not None:
+        return settings.max_length
+    # A preset was written for its own model; a smaller one that is put in its place has fewer positions.
+    return min(of_preset, ModelRegistry.get(model).max_positions)
+
+
+def _training(values: dict[str, Any], settings: TrainSettings) -> dict[str, Any]:
+    training = merged(values, settings.training)
+    training["lora"] = merged(values.get("lora") or {}, settings.lora)
+    if training["method"] == "full" and not settings.lora.model_dump(exclude_none=True):
+        # The preset's adapter is no wish of the person who asks for another method.
+        del training["lora"]
+    return training

@@ -1,0 +1,74 @@
+"""One training process: started by torchrun, it leaves its verdict in a file and its exit code to nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from jobs.catalog import known_names
+from jobs.entrypoint import open_run
+from jobs.job_settings import load_settings
+from jobs.train.launcher import Verdict, die_with_parent, leave_verdict
+from jobs.train.settings import TrainSettings, deciding_settings, training_config
+from sam2vlm.artifacts import PhaseWork
+from sam2vlm.errors import EXIT_OK, EXIT_UNFORESEEN, InterruptedRunError, Sam2vlmError, from_os_error
+from sam2vlm.logs import get_logger
+
+
+def main() -> int:
+    """Train; return the exit code."""
+    die_with_parent()
+    rank, arguments = int(os.environ["RANK"]), json.loads(sys.argv[1])
+    try:
+        _work(rank, arguments)
+        verdict = Verdict(EXIT_OK, "done")
+    except Sam2vlmError as error:
+        verdict = Verdict(error.exit_code, str(error))
+    except OSError as error:
+        told = from_os_error(error, doing="training")
+        verdict = Verdict(told.exit_code, str(told))
+    except MemoryError:
+        verdict = Verdict(InterruptedRunError.exit_code, "out of memory; give training more, or lower its batch size")
+    except Exception as error:  # noqa: BLE001  the edge of the process: an unforeseen error becomes one event
+        verdict = Verdict(EXIT_UNFORESEEN, f"{type(error).__name__}: {error}")
+        get_logger("worker").error("failed", error=verdict.message, traceback=traceback.format_exc())
+    leave_verdict(Path(arguments["verdicts"]), rank, verdict)
+    return verdict.exit_code
+
+
+def _work(rank: int, arguments: dict[str, Any]) -> None:
+    settings = load_settings(TrainSettings, known=known_names())
+    config = training_config(settings)
+    layout = open_run(settings.run, "train", rank=rank)
+    phase = PhaseWork(
+        layout=layout,
+        name="train",
+        inputs=arguments["inputs"],
+        settings=deciding_settings(settings, config),
+        seed=settings.seed,
+        folder=layout.phase("train"),
+        finished=None,
+        resumable=True,
+    )
+    # Imported here, so that a wrong setting is told before torch is loaded.
+    from jobs.train.run import train
+
+    train(
+        phase,
+        settings,
+        config,
+        model_folder=Path(arguments["model_folder"]),
+        resume_step=arguments["resume_step"],
+    )
+
+
+if __name__ == "__main__":
+    # Without the interpreter's own end: libraries' threads and process groups have hung there, and all is written.
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,80 @@
+"""Samples into a batch: padded tokens, labels on the assistant's tokens only, pictures."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from peft import PeftModel
+
+    from sam2vlm.modeling.encoding import Encoded
+
+__all__ = ["IGNORED", "Collator", "can_keep_logits"]
+
+#: The label that PyTorch's cross entropy leaves out.
+IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Collator:
+    """Makes batches, padded on the right.
+
+    Attributes:
+        pad_token_id: What fills up shorter samples; masked in ``attention_mask`` and in ``labels``.
+        answers_only: Ask the model for the logits of the answers alone (``logits_to_keep``) and cut the labels to
+            the same columns. The loss is the same; the logits of picture and question, most of the sequence times
+            the whole vocabulary, are never computed.
+        multiple: Lengths are rounded up to a multiple of this, which keeps the number of different shapes small.
+    """
+
+    pad_token_id: int
+    answers_only: bool = False
+    multiple: int = 8
+
+    def __call__(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Collate.
+
+        Args:
+            samples: Items of :class:`sam2vlm.modeling.samples.Samples`.
+
+        Returns:
+            ``input_ids``, ``attention_mask`` and ``labels`` (batch, length) of int64, the processor's picture
+            tensors joined along their first dimension, and ``sample_numbers`` (batch,) to name samples by. With
+            ``answers_only`` also ``logits_to_keep``, an integer, to which ``labels`` is cut: (batch, that many).
+        """
+        encoded: list[Encoded] = [sample["encoded"] for sample in samples]
+        length = -(-max(item.length for item in encoded) // self.multiple) * self.multiple
+        tokens = torch.full((len(encoded), length), self.pad_token_id)
+        labels = torch.full((len(encoded), length), IGNORED)
+        mask = torch.zeros((len(encoded), length), dtype=torch.long)
+        for row, item in enumerate(encoded):
+            ids = torch.tensor(item.tokens)
+            tokens[row, : item.length] = ids
+            mask[row, : item.length] = 1
+            learnt = slice(item.length - item.supervised, item.length)
+            labels[row, learnt] = ids[learnt]
+        pictures = [sample["picture"] for sample in samples]
+        window: dict[str, Any] = {}
+        if self.answers_only:
+            # One column more than the answers: a token is predicted by the column before it.
+            kept = length - min(item.length - item.supervised for item in encoded) + 1
+            labels, window = labels[:, -kept:], {"logits_to_keep": kept}
+        return {
+            **window,
+            "input_ids": tokens,
+            "attention_mask": mask,
+            "labels": labels,
+            "sample_numbers": torch.tensor([sample["number"] for sample in samples]),
+            **{name: torch.cat([picture[name] for picture in pictures]) for name in pictures[0]},
+        }
+
+
+def can_keep_logits(model: PeftModel) -> bool:
+    """Return whether a model's class can be asked for the logits of a sequence's end alone."""
+    return "logits_to_keep" in inspect.signature(model.get_base_model().forward).parameters

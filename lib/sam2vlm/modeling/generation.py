@@ -1,0 +1,145 @@
+"""What a model answers to questions about pictures: greedy, in fixed batches, the same at every run.
+
+Evaluation and the check of an export both ask here, with the same batches, so that their answers can be compared
+letter by letter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import GenerationConfig
+
+from sam2vlm.modeling.encoding import Encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from peft import PeftModel
+    from PIL import Image
+    from torch import Tensor
+    from transformers import PreTrainedModel, ProcessorMixin
+
+    Model = PreTrainedModel | PeftModel
+
+__all__ = ["Answer", "Question", "ask", "encode_questions", "end_tokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question about one picture.
+
+    Attributes:
+        prompt: The text, without any template.
+        read_picture: Returns the picture; called when its batch's turn comes.
+    """
+
+    prompt: str
+    read_picture: Callable[[], Image.Image]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said.
+
+    Attributes:
+        text: Without the end token and without surrounding blanks.
+        finished: Whether the end token came; otherwise the answer was cut off at the longest length.
+    """
+
+    text: str
+    finished: bool
+
+
+def ask(
+    model: Model,
+    processor: ProcessorMixin,
+    questions: Sequence[Question],
+    *,
+    batch_size: int,
+    max_new_tokens: int,
+) -> Iterator[Answer]:
+    """Answer questions greedily, in their order.
+
+    Args:
+        model: In evaluation mode, on the device where it is to run; may be wrapped by PEFT.
+        processor: Of the model's family, with the chat template that was trained with.
+        questions: Taken from the front in batches.
+        batch_size: Questions in a batch.
+        max_new_tokens: Longest answer in tokens.
+
+    Yields:
+        One answer a question.
+    """
+    ends = end_tokens(model, processor)
+    settings = GenerationConfig(  # type: ignore[no-untyped-call]  # its __init__ has no annotations
+        do_sample=False,
+        num_beams=1,
+        # Unset values are taken from the model's own configuration, and some families' punish repetition.
+        repetition_penalty=1.0,
+        max_new_tokens=max_new_tokens,
+        eos_token_id=ends,
+        pad_token_id=_pad_token(processor),
+        use_cache=True,
+    )
+    for start in range(0, len(questions), batch_size):
+        inputs = encode_questions(processor, questions[start : start + batch_size], model)
+        with torch.inference_mode():
+            tokens: Tensor = model.generate(  # type: ignore[operator]  # of a mixin that mypy takes for a weight
+                **inputs, generation_config=settings
+            )
+        prompt_length = inputs["input_ids"].shape[1]
+        for row in tokens[:, prompt_length:].tolist():
+            yield _answer(processor, row, ends)
+
+
+def encode_questions(processor: ProcessorMixin, questions: Sequence[Question], model: Model) -> dict[str, Tensor]:
+    """Return a batch, padded on the left so that every answer begins where its question ends.
+
+    Args:
+        processor: Of the model's family.
+        questions: One batch.
+        model: Whose device and number type the batch takes.
+
+    Returns:
+        ``input_ids`` and ``attention_mask`` (batch, length), the family's picture tensors beside them.
+    """
+    encoder = Encoder(processor)
+    texts = [encoder.prompt_text(question.prompt) for question in questions]
+    begin = processor.tokenizer.bos_token
+    batch = processor(
+        text=texts,
+        images=[question.read_picture() for question in questions],
+        padding=True,
+        padding_side="left",
+        # As in training: the start token is added where the template has none.
+        add_special_tokens=not (begin is not None and texts[0].startswith(begin)),
+        return_tensors="pt",
+    )
+    return {name: _placed(tensor, model) for name, tensor in batch.items()}
+
+
+def end_tokens(model: Model, processor: ProcessorMixin) -> list[int]:
+    """Return the tokens that end an answer: the tokenizer's, with which training ends it, and the model's own."""
+    own: Any = getattr(model.generation_config, "eos_token_id", None)
+    listed = own if isinstance(own, list) else [own]
+    return sorted({int(token) for token in [*listed, processor.tokenizer.eos_token_id] if token is not None})
+
+
+def _placed(tensor: Tensor, model: Model) -> Tensor:
+    return tensor.to(model.device, model.dtype if tensor.is_floating_point() else None)
+
+
+def _pad_token(processor: ProcessorMixin) -> int:
+    tokenizer = processor.tokenizer
+    return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)
+
+
+def _answer(processor: ProcessorMixin, tokens: list[int], ends: list[int]) -> Answer:
+    length = next((place for place, token in enumerate(tokens) if token in ends), None)
+    # Special tokens before the end stay: some families write their boxes with them, and elsewhere they are noise
+    # that the report has to show.
+    text = processor.tokenizer.decode(tokens[:length], skip_special_tokens=False)
+    return Answer(text.strip(), finished=length is not None)

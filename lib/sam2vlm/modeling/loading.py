@@ -1,0 +1,125 @@
+"""Load a vision-language model and its processor, strictly: every weight is there, and nothing else is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import transformers
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoProcessor, PretrainedConfig, PreTrainedModel, ProcessorMixin
+
+from sam2vlm.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+    from sam2vlm.modeling.source import ModelSource
+
+__all__ = ["load_model", "load_processor"]
+
+
+def load_model(source: ModelSource, *, class_name: str, dtype: torch.dtype, attention: str = "sdpa") -> PreTrainedModel:
+    """Load a base model from safetensors. Code that comes with a model is never run.
+
+    Args:
+        source: Where it is.
+        class_name: The class that the registry says it has.
+        dtype: Of the weights.
+        attention: Transformers' attention implementation.
+
+    Raises:
+        SettingsError: The folder holds another kind of model.
+        DataError: A weight is missing, unexpected or of another shape.
+    """
+    config = _config(source.folder, source.name)
+    _require_class(source, config, class_name)
+    model_class = getattr(transformers, class_name)
+    try:
+        model, report = model_class.from_pretrained(
+            source.folder,
+            config=config,
+            dtype=dtype,
+            attn_implementation=attention,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, RuntimeError, SafetensorError, ValueError) as error:
+        raise DataError(f"the model's weights cannot be read: {error}", source=source.name) from None
+    _require_whole(source.name, report)
+    # PEFT writes this into the adapter's configuration: a path of this machine would be of no use elsewhere.
+    model.name_or_path = source.name
+    model.config._name_or_path = source.name  # noqa: SLF001  the field that save_pretrained reads
+    model.config.use_cache = False
+    assert isinstance(model, PreTrainedModel)  # noqa: S101  told to mypy; the class is one of Transformers'
+    return model
+
+
+def load_processor(folder: Path, *, name: str) -> ProcessorMixin:
+    """Load a model's processor, with the picture processor that is the same on every machine.
+
+    Transformers takes torchvision's resize where that package is installed and Pillow's elsewhere; the two give
+    different pixels, so Pillow's is asked for.
+
+    Args:
+        folder: Where it is.
+        name: The model's name, for messages.
+
+    Raises:
+        SettingsError: There is no processor for pictures with a tokenizer and a chat template.
+    """
+    loader: Any = AutoProcessor  # carries no types
+    try:
+        processor = loader.from_pretrained(folder, backend="pil", trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise SettingsError("its processor cannot be loaded", source=name, field="model", found=error) from None
+    missing = [part for part in ("image_processor", "tokenizer", "chat_template") if not getattr(processor, part, None)]
+    if missing or not isinstance(processor, ProcessorMixin):
+        raise SettingsError(
+            "is not the processor of a vision-language model",
+            source=name,
+            field="model",
+            expected="image processor, tokenizer and chat template",
+            found=f"no {missing[0].replace('_', ' ')}" if missing else type(processor).__name__,
+        )
+    tokenizer: Any = processor.tokenizer
+    if tokenizer.eos_token_id is None:
+        raise SettingsError("its tokenizer has no end token, so no answer could ever end", source=name, field="model")
+    return processor
+
+
+def _config(folder: Path, name: str) -> PretrainedConfig:
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise SettingsError("its configuration cannot be read", source=name, field="model", found=error) from None
+    assert isinstance(config, PretrainedConfig)  # noqa: S101  told to mypy
+    return config
+
+
+def _require_class(source: ModelSource, config: PretrainedConfig, class_name: str) -> None:
+    found = list(config.architectures or [])
+    if getattr(config, "vision_config", None) is None:
+        raise SettingsError(
+            "is not a vision-language model", source=source.name, field="model", expected=class_name, found=found
+        )
+    if class_name not in found:
+        raise SettingsError(
+            "the model is of another class than its type", source=source.name, expected=class_name, found=found
+        )
+
+
+def _require_whole(name: str, report: dict[str, Any]) -> None:
+    for field in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
+        keys = sorted(map(str, report.get(field) or ()))
+        if keys:
+            raise DataError(
+                "the weights do not fit the model",
+                source=name,
+                field=field,
+                expected="none",
+                found=f"{len(keys)}: {', '.join(keys)}",
+            )

@@ -1,0 +1,221 @@
+"""Transformers' Trainer with our order of samples, validation loss, checkpoints and answer to a loss of NaN."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import distributed
+from transformers import PrinterCallback, Trainer
+
+from sam2vlm.errors import DataError
+from sam2vlm.logs import get_logger
+from sam2vlm.modeling.collator import IGNORED
+from sam2vlm.trainers.deepspeed import measure_gradients
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from torch import Tensor, nn
+    from transformers import PreTrainedModel, TrainerCallback, TrainingArguments
+
+    from sam2vlm.checkpoints import BestModelTracker, Checkpoint, CheckpointManager
+    from sam2vlm.modeling.collator import Collator
+    from sam2vlm.modeling.samples import Samples
+    from sam2vlm.trainers.callbacks import FiguresWindow
+    from sam2vlm.trainers.interruption import Interruption
+    from sam2vlm.trainers.sampling import LengthGroupedSampler
+
+__all__ = ["BaseTrainer"]
+
+TRAINER_STATE = "trainer_state.json"
+# DeepSpeed copies programs of its own into every checkpoint; nothing of ours runs what lies in a run.
+NOT_DATA = "*.py"
+
+
+class BaseTrainer(Trainer):
+    """The part that does not depend on which weights are trained; :meth:`save_weights` does.
+
+    Args:
+        model: The model to train.
+        args: Transformers' arguments, with DeepSpeed's configuration.
+        train_samples: What is trained on.
+        val_samples: What the validation loss is measured on; None measures none.
+        collator: Makes batches.
+        sampler: The order of the training samples.
+        checkpoints: Where checkpoints go.
+        tracker: Follows the validation loss.
+        window: The figures since the last logged line.
+        interruption: Whether the run was asked to stop, which leaves its last checkpoint incomplete.
+        callbacks: In the order they are called.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: PreTrainedModel | nn.Module,
+        args: TrainingArguments,
+        train_samples: Samples,
+        val_samples: Samples | None,
+        collator: Collator,
+        sampler: LengthGroupedSampler,
+        checkpoints: CheckpointManager,
+        tracker: BestModelTracker,
+        window: FiguresWindow,
+        interruption: Interruption,
+        callbacks: list[TrainerCallback],
+    ) -> None:
+        self._sampler = sampler
+        self._train_samples, self._val_samples = train_samples, val_samples
+        self._checkpoints = checkpoints
+        self._tracker = tracker
+        self._window = window
+        self._interruption = interruption
+        self._log = get_logger("trainer")
+        super().__init__(
+            model=model, args=args, data_collator=collator, train_dataset=train_samples, callbacks=callbacks
+        )
+        self.remove_callback(PrinterCallback)
+
+    def resume_or_start(self, checkpoint: Checkpoint | None) -> None:
+        """Train to the end, from a checkpoint where there is one."""
+        if checkpoint is None:
+            self.train()
+            return
+        self._tracker.restore(checkpoint.manifest.state["tracker"])
+        self._window.losses[:] = checkpoint.manifest.state["window"]
+        self._window.last_loss = checkpoint.manifest.loss
+        self.train(resume_from_checkpoint=str(checkpoint.folder))
+
+    @property
+    def finished(self) -> bool:
+        """Whether training has come to its own end, not to that of a signal."""
+        return self.state.global_step >= self.state.max_steps or not self._interruption.agreed
+
+    def save_weights(self, folder: Path) -> None:
+        """Write what is trained into a checkpoint. Called on every rank."""
+        raise NotImplementedError
+
+    def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
+        """Run one forward and backward pass.
+
+        Raises:
+            DataError: The loss is not finite; the samples are named.
+        """
+        numbers = inputs.pop("sample_numbers")
+        loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
+        if not torch.isfinite(loss):
+            raise DataError(
+                f"the loss is not finite at step {self.state.global_step + 1}; lower the learning rate or look at "
+                "these samples",
+                source=", ".join(self._names(numbers.tolist())),
+                field="loss",
+                expected="a finite number",
+                found=loss.item(),
+            )
+        return loss
+
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
+        """Measure the loss a token of the answers over the validation samples; every rank takes its share.
+
+        The Trainer's own averages the means of batches, which changes with the batch size.
+        """
+        del eval_dataset, ignore_keys
+        sums = torch.zeros(2, dtype=torch.float64, device=self.args.device)
+        model: Any = self.model
+        model.eval()
+        with torch.no_grad():
+            for batch in self._val_batches():
+                tokens = (batch["labels"][:, 1:] != IGNORED).sum()
+                sums += torch.stack([model(**batch).loss.double() * tokens, tokens.double()])
+        model.train()
+        if self.args.world_size > 1:
+            distributed.all_reduce(sums)
+        metrics = {f"{metric_key_prefix}_loss": (sums[0] / sums[1]).item()}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Return 0: the Trainer's own walks over all modules at every step, for a figure nobody reads."""
+        del inputs
+        return 0
+
+    def _prepare_for_training(self, *args: Any, **kwargs: Any) -> Any:
+        prepared = super()._prepare_for_training(*args, **kwargs)  # type: ignore[no-untyped-call]  # so it is there
+        measure_gradients(self.deepspeed)
+        return prepared
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
+        del train_dataset
+        return self._sampler
+
+    def _val_batches(self) -> Iterator[dict[str, Any]]:
+        samples, size = self._val_samples, self.args.per_device_eval_batch_size
+        assert samples is not None  # noqa: S101  told to mypy; evaluations are only asked for where there are samples
+        by_length = sorted(range(len(samples)), key=lambda number: samples.lengths[number])
+        batches = [by_length[start : start + size] for start in range(0, len(by_length), size)]
+        for numbers in batches[self.args.process_index :: self.args.world_size]:
+            batch = self.data_collator([samples[number] for number in numbers])
+            del batch["sample_numbers"]
+            yield self._prepare_inputs(batch)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Write a checkpoint the way :mod:`sam2vlm.checkpoints` wants it: staged, checked, sealed, renamed."""
+        del model, trial
+        step = self.state.global_step
+        staged = self._checkpoints.stage(step)
+        with self._all_ranks():
+            if self.is_world_process_zero():
+                shutil.rmtree(staged, ignore_errors=True)
+                staged.mkdir(parents=True)
+        with self._all_ranks():
+            self.save_weights(staged)
+            self._save_optimizer_and_scheduler(str(staged))
+            self._save_rng_state(str(staged))
+        with self._all_ranks():
+            if self.is_world_process_zero():
+                self._seal(step, staged)
+
+    def _seal(self, step: int, staged: Path) -> None:
+        self.state.save_to_json(str(staged / TRAINER_STATE))
+        for program in staged.glob(NOT_DATA):
+            program.unlink()
+        best = self._tracker.best_step
+        checkpoint = self._checkpoints.commit(
+            step,
+            required=self._files_of_all_ranks(staged),
+            keep=best,
+            epoch=round(self.state.epoch or 0.0, 6),
+            loss=self._window.last_loss,
+            metric=self._tracker.last_value if self._tracker.last_step == step else None,
+            complete=self.control.should_training_stop and self.finished,
+            state={"tracker": self._tracker.state(), "window": list(self._window.losses)},
+        )
+        self._log.info("checkpoint_saved", folder=checkpoint.folder.name, step=step, best_step=best)
+
+    def _files_of_all_ranks(self, staged: Path) -> list[str]:
+        """Name what every rank has to have written; DeepSpeed's names are those of 0.19."""
+        world, tag = self.args.world_size, (staged / "latest").read_text(encoding="utf-8").strip()
+        names = ["latest", TRAINER_STATE, f"{tag}/mp_rank_00_model_states.pt"]
+        names += [f"rng_state_{rank}.pth" for rank in range(world)] if world > 1 else ["rng_state.pth"]
+        engine: Any = self.deepspeed
+        if engine.zero_optimization_stage() > 0:
+            prefix = "bf16_" if engine.bfloat16_enabled() else ""
+            names += [f"{tag}/{prefix}zero_pp_rank_{rank}_mp_rank_00_optim_states.pt" for rank in range(world)]
+        return names
+
+    def _names(self, numbers: list[int]) -> list[str]:
+        return [self._train_samples.encoded[number].target.sample_id for number in numbers]
+
+    @contextlib.contextmanager
+    def _all_ranks(self) -> Iterator[None]:
+        """Leave the block together."""
+        yield
+        if self.args.world_size > 1:
+            distributed.barrier()

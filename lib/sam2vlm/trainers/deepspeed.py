@@ -1,0 +1,108 @@
+"""DeepSpeed: its one configuration, built from our settings, and what it has to be told before it starts."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+
+from sam2vlm.errors import SettingsError
+
+__all__ = ["build_deepspeed_config", "measure_gradients", "prepare_deepspeed"]
+
+SHARED_MEMORY_OPERATOR = "deepspeed_shm_comm"
+NEVER = 2**31 - 1
+# Numbers of a gradient bucket. DeepSpeed's default of 5e8 allocates 2 GB in fp32 even for the smallest adapter;
+# an adapter of rank 128 on a 13B model has 5e8 numbers and is sent in ten pieces.
+BUCKET = 50_000_000
+
+
+def build_deepspeed_config(
+    *,
+    micro_batch: int,
+    accumulation: int,
+    world_size: int,
+    zero_stage: int,
+    precision: str,
+    max_grad_norm: float,
+    trainable: int = BUCKET,
+) -> dict[str, Any]:
+    """Build DeepSpeed's configuration.
+
+    The optimizer and the learning rate's schedule are torch's and Transformers' own, so they stand in the
+    training arguments. DeepSpeed's CPU Adam would be compiled at the start, which needs a compiler.
+
+    Args:
+        micro_batch: Samples in one forward pass of one rank.
+        accumulation: Forward passes before the optimizer moves.
+        world_size: Ranks.
+        zero_stage: 0 shards nothing, 1 the optimizer's state, 2 also the gradients.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        max_grad_norm: Gradients are scaled down to this norm.
+        trainable: How many numbers are trained; buckets need not be larger.
+
+    Raises:
+        SettingsError: The stage or the precision is not one of these.
+    """
+    if zero_stage not in (0, 1, 2):
+        raise SettingsError("there is no such stage here", field="zero_stage", expected="0, 1 or 2", found=zero_stage)
+    if precision not in ("fp32", "bf16", "fp16"):
+        raise SettingsError("unknown precision", field="precision", expected="fp32, bf16 or fp16", found=precision)
+    bucket = max(1, min(BUCKET, trainable))
+    return {
+        "train_micro_batch_size_per_gpu": micro_batch,
+        "gradient_accumulation_steps": accumulation,
+        "train_batch_size": micro_batch * accumulation * world_size,
+        "gradient_clipping": max_grad_norm,
+        "zero_optimization": {
+            "stage": zero_stage,
+            "allgather_bucket_size": bucket,
+            "reduce_bucket_size": bucket,
+            "contiguous_gradients": True,
+            # Overlapping changes the order of sums from run to run.
+            "overlap_comm": False,
+        },
+        "zero_allow_untested_optimizer": True,
+        "bf16": {"enabled": precision == "bf16"},
+        "fp16": {"enabled": precision == "fp16"},
+        "steps_per_print": NEVER,
+        "wall_clock_breakdown": False,
+    }
+
+
+def prepare_deepspeed() -> bool:
+    """Tell DeepSpeed which of its operators there are, before it starts a process group.
+
+    On the CPU it would compile its shared-memory operator then: 46 s with a compiler, a crash without one. It
+    is used where an image was built with it; elsewhere DeepSpeed goes on over gloo alone. The other operators
+    are not used here, and probing for them starts compilers and asks for GPUs, so none is probed for.
+
+    Returns:
+        Whether the shared-memory operator is there.
+    """
+    # Named, because its search for an accelerator ends with a warning on standard output.
+    os.environ.setdefault("DS_ACCELERATOR", "cuda" if torch.cuda.is_available() else "cpu")
+    import deepspeed.ops
+    from deepspeed.git_version_info import installed_ops
+
+    built = bool(installed_ops.get(SHARED_MEMORY_OPERATOR, False))
+    deepspeed.ops.__compatible_ops__ = {**dict.fromkeys(installed_ops, False), SHARED_MEMORY_OPERATOR: built}
+    return built
+
+
+def measure_gradients(engine: Any) -> None:
+    """Have an engine keep the norm of the gradients where it would not: at stage 0 in fp32.
+
+    It clips there by a function that throws the norm away, and steps right after, so nobody could measure it later.
+
+    Args:
+        engine: A ``DeepSpeedEngine``.
+    """
+    weights = [weight for weight in engine.module.parameters() if weight.requires_grad]
+
+    def clip() -> None:
+        norm = torch.nn.utils.clip_grad_norm_(weights, engine.gradient_clipping())
+        engine._global_grad_norm = norm.item()  # noqa: SLF001  what its get_global_grad_norm returns
+
+    engine.clip_fp32_gradients = clip

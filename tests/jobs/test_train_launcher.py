@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from jobs.train.launcher import Verdict, judge, leave_verdict
+
+OK, DATA, SETTINGS = Verdict(0, "done"), Verdict(65, "bad data"), Verdict(78, "bad settings")
+STOPPED, CRASH = Verdict(75, "stopped"), Verdict(1, "KeyError")
+
+CASES = [
+    ([OK, OK], False, 0),
+    ([STOPPED, STOPPED], True, 75),
+    ([OK, STOPPED], True, 75),
+    ([DATA], False, 65),
+    ([CRASH, DATA], False, 65),
+    ([STOPPED, DATA], True, 65),
+    ([SETTINGS, STOPPED], True, 78),
+    ([CRASH, STOPPED], False, 1),
+    ([], True, 75),
+    ([STOPPED], True, 75),
+    ([], False, 1),
+    ([STOPPED], False, 1),
+]
+
+
+@pytest.mark.parametrize(("verdicts", "interrupted", "code"), CASES)
+def test_one_exit_code_is_made_of_the_ranks(verdicts, interrupted, code):
+    assert judge(verdicts, processes=2, interrupted=interrupted, complaint="").exit_code == code
+
+
+def test_a_rank_that_died_without_a_word_is_told_with_what_was_complained():
+    verdict = judge([], processes=2, interrupted=False, complaint="Killed")
+    assert verdict.message == "2 of 2 training processes died without a word: Killed"
+
+
+def test_a_verdict_is_there_whole(tmp_path):
+    leave_verdict(tmp_path, 1, DATA)
+    assert [path.name for path in tmp_path.iterdir()] == ["1.json"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has died")
+def test_the_ranks_die_with_a_launcher_that_is_killed(tmp_path):
+    """A rank that went on writing would meet the next start in the same folder."""
+    mark = tmp_path / "alive"
+    child = textwrap.dedent(
+        f"""
+        import time, pathlib
+        from jobs.train.launcher import die_with_parent
+        die_with_parent()
+        for number in range(1000):
+            pathlib.Path({str(mark)!r}).write_text(str(number))
+            time.sleep(0.02)
+        """
+    )
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    process = subprocess.Popen([sys.executable, "-c", parent], cwd=Path(__file__).parents[2])
+    deadline = time.monotonic() + 30
+    while not mark.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    time.sleep(0.3)
+    before = mark.read_text()
+    time.sleep(0.3)
+    assert mark.read_text() == before
