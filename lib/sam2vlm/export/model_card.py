@@ -1,0 +1,231 @@
+"""The model card: what the hub's own library renders as metadata, and what people need to use the model rightly.
+
+Everything in it comes from the phases' manifests; the usage snippets are run by a test.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sam2vlm.artifacts.markdown import escaped, figure, table
+from sam2vlm.export.snippets import adapter_snippet, boxes_snippet, merged_snippet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sam2vlm.artifacts import Manifest
+    from sam2vlm.config.model_registry import ModelEntry
+
+__all__ = ["render_model_card"]
+
+SPLITS = ("train", "val", "test")
+FIGURES = ("mAP50", "mAP50_95", "mean_iou", "count_accuracy", "label_accuracy")
+CONVENTIONS = {
+    "square_fraction": "`label [x1, y1, x2, y2]` joined by `; `, in reading order, `none` where there is nothing. "
+    "Coordinates are 0-1 of the picture padded to a square, {decimals} decimals, x to the right and y down.",
+    "picture_fraction": "`label [x1, y1, x2, y2]` joined by `; `. Coordinates are 0-1 of the picture, {decimals} "
+    "decimals.",
+    "resized_pixels": "Absolute pixels of the picture after the processor's own resizing.",
+    "thousandths": "Integers from 0 to 1000 of the picture.",
+}
+
+
+def render_model_card(
+    *,
+    experiment: str,
+    base: ModelEntry,
+    license: str,  # noqa: A002  the hub's own word for it
+    prepare: Manifest,
+    train: Manifest,
+    evaluate: Manifest,
+    exported: Mapping[str, Any],
+) -> str:
+    """Return ``README.md``.
+
+    Args:
+        experiment: Its name, which becomes the model's.
+        base: What the registry says of the base model.
+        license: Of the tuned model, as the hub spells it.
+        prepare: The manifest of the data's phase.
+        train: The training's.
+        evaluate: The evaluation's.
+        exported: The facts of this phase: ``base_model``, ``dtype``, ``verification``.
+    """
+    metrics: Mapping[str, Any] = evaluate.facts["metrics"]
+    prompts: Mapping[str, str] = evaluate.facts["prompts"]
+    snippet = merged_snippet(prompt=prompts["detect"], most_tokens=int(evaluate.settings["max_new_tokens"]))
+    parts = [
+        f"---\n{_metadata(experiment, exported['base_model'], license, metrics)}\n---",
+        f"# {experiment}",
+        (
+            f"A vision-language model that names and locates objects: `{exported['base_model']}`, fine-tuned on "
+            f"masks of a SAM 2 export. {evaluate.facts['verdict']}."
+        ),
+        "## Use",
+        "The merged model needs Transformers alone. Run this where `merged` lies, with a picture of yours:",
+        _python(snippet),
+        "The adapter goes onto its base by PEFT. This takes the place of everything above `picture`; the rest stays:",
+        _python(adapter_snippet(exported["base_model"], packaged=base.packaged)),
+        "## Boxes",
+        CONVENTIONS[base.boxes.kind].format(decimals=base.boxes.decimals),
+        *_conversion(base),
+        "It was trained and evaluated with these questions (and others of the same meaning):",
+        "\n".join(f"- {task}: “{prompt}”" for task, prompt in prompts.items()),
+        "## Training data",
+        _data(prepare, train),
+        "## Training",
+        _training(base, train),
+        "## Evaluation",
+        _evaluation(evaluate, metrics),
+        "## Verification",
+        _verification(exported),
+        "## Limits",
+        _limits(metrics, prepare, evaluate),
+        "## Provenance",
+        _provenance(prepare, train, evaluate),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _metadata(experiment: str, base: str, license: str, metrics: Mapping[str, Any]) -> str:  # noqa: A002  as above
+    from huggingface_hub import EvalResult, ModelCardData
+
+    results = [
+        EvalResult(
+            task_type="image-text-to-text",
+            dataset_type="sam2-export",
+            dataset_name="the export's own test split",
+            dataset_split="test",
+            metric_type=name,
+            metric_value=metrics["tuned"][name],
+        )
+        for name in FIGURES
+        if metrics["tuned"][name] is not None
+    ]
+    data = ModelCardData(
+        base_model=base,
+        library_name="transformers",
+        license=license,
+        metrics=list(FIGURES),
+        model_name=experiment,
+        pipeline_tag="image-text-to-text",
+        tags=["lora", "object-detection", "peft", "sam2", "sam2vlm", "vision-language-model"],
+        eval_results=results or None,
+    )
+    return str(data.to_yaml()).strip()
+
+
+def _conversion(base: ModelEntry) -> list[str]:
+    if base.boxes.kind != "square_fraction":
+        return []
+    return ["Back to pixels, with `picture` and `answer` from above:", _python(boxes_snippet())]
+
+
+def _data(prepare: Manifest, train: Manifest) -> str:
+    samples, counts, facts = train.facts["samples"], prepare.counts, prepare.facts
+    video = facts["video"]
+    asked = f"{samples['train']['kept']} of {samples['train']['seen']}{_dropped(samples['train']['dropped'])}"
+    lines = [
+        f"- video: {escaped(video['filename'] or video['video_id'])}, {video['width']} x {video['height']} pixels",
+        f"- masks read as: {escaped(facts['dialect'])}",
+        f"- frames in the export: {counts.seen}; used: {counts.kept}{_dropped(counts.dropped)}",
+        f"- questions to train on: {asked}; to validate by: {samples['val']['kept']}",
+    ]
+    rows = [
+        (name, str(split["frames"]), str(split["objects"]), _labels(split["labels"]))
+        for name, split in sorted(facts["splits"].items(), key=lambda item: SPLITS.index(item[0]))
+    ]
+    return "\n".join(lines) + "\n\n" + table(("split", "frames", "objects", "by label"), rows)
+
+
+def _labels(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{escaped(label)} {number}" for label, number in counts.items())
+
+
+def _training(base: ModelEntry, train: Manifest) -> str:
+    settings, result = train.settings["training"], train.facts["result"]
+    lora = settings.get("lora") or {}
+    rows = [
+        ("method", settings["method"]),
+        ("rank, alpha, dropout", ", ".join(str(lora.get(name)) for name in ("rank", "alpha", "dropout"))),
+        ("adapted modules", f"`{train.facts['adapter']['target_modules']}`".replace("|", "\\|")),
+        ("trained parameters", train.facts["adapter"]["parameters"]),
+        ("learning rate", settings["learning_rate"]),
+        ("samples a step", _samples_a_step(settings, train)),
+        ("epochs, steps", f"{result['epochs']}, {result['steps']}"),
+        ("arithmetic", train.facts["precision"]),
+        ("validation loss before, best", f"{figure(result['initial_val_loss'])}, {figure(result['best_val_loss'])}"),
+        ("seed", train.seed),
+        ("base model's licence", base.licence),
+    ]
+    return table(("setting", "value"), [(name, str(value)) for name, value in rows])
+
+
+def _samples_a_step(settings: Mapping[str, Any], train: Manifest) -> int:
+    return int(settings["batch_size"] * settings["gradient_accumulation_steps"] * train.facts["world_size"])
+
+
+def _evaluation(evaluate: Manifest, metrics: Mapping[str, Any]) -> str:
+    tuned = metrics["tuned"]
+    rows = [
+        (f"`{name}`", *(figure(metrics[model][name]) for model in ("base", "tuned", "ceiling"))) for name in FIGURES
+    ]
+    classes = [
+        (escaped(label), str(values["objects"]), figure(values["AP50"])) for label, values in tuned["per_class"].items()
+    ]
+    parts = [
+        (
+            f"{tuned['frames']} frames with {tuned['objects']} objects of the test split, greedy answers of at most "
+            f"{evaluate.settings['max_new_tokens']} tokens. The ceiling is the true answer's text read back."
+        ),
+        table(("figure", "base", "tuned", "ceiling"), rows),
+        table(("class", "objects in the test split", "AP50"), classes),
+    ]
+    return "\n\n".join(parts)
+
+
+def _verification(exported: Mapping[str, Any]) -> str:
+    found = exported["verification"]
+    return (
+        f"Both folders were reloaded in a fresh process and answered {found['answers']} questions about "
+        f"{found['frames']} frames of the test split again. Equal letter by letter to the trained model: "
+        f"{found['adapter_text_share']:.0%} with the adapter, {found['merged_text_share']:.0%} merged "
+        f"({exported['dtype']}; largest difference of a logit {found['max_logits_difference']:g})."
+    )
+
+
+def _limits(metrics: Mapping[str, Any], prepare: Manifest, evaluate: Manifest) -> str:
+    labels = ", ".join(escaped(label) for label in metrics["tuned"]["per_class"]) or "none"
+    strategy, reading = prepare.settings["split"]["strategy"], evaluate.facts["reading"]["tuned"]
+    unreadable = ", ".join(
+        f"{counts['unreadable']} of {counts['answers']} to {task}" for task, counts in reading.items()
+    )
+    lines = [
+        f"It was tested on these classes alone: {labels}. It may call other things by these names.",
+        (
+            f"Its test frames come from the same video as those it was trained on ({strategy} split); other cameras, "
+            "scenes and sizes of objects were not tried."
+        ),
+        f"Its answers are text and can be unreadable; in the test split {unreadable} were.",
+        "It states no confidence: a box is there or it is not.",
+        f"The rounding of its coordinates alone limits mAP50-95 to {figure(metrics['ceiling']['mAP50_95'])} there.",
+        "Nothing here was tested for decisions about people or their safety.",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _provenance(prepare: Manifest, train: Manifest, evaluate: Manifest) -> str:
+    inputs = [("export", prepare.inputs["export"]), ("base model", train.inputs["model"])]
+    phases = [(phase.phase, phase.fingerprint) for phase in (prepare, train, evaluate)]
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(train.versions.items()))
+    rows = [(name, f"`{digest}`") for name, digest in [*inputs, *((f"{name} phase", value) for name, value in phases)]]
+    return f"{table(('what', 'SHA-256'), rows)}\n\nTrained with {versions}."
+
+
+def _python(code: str) -> str:
+    return f"```python\n{code.strip()}\n```"
+
+
+def _dropped(dropped: Mapping[str, int]) -> str:
+    told = ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in sorted(dropped.items()))
+    return f" (left out: {told})" if told else ""

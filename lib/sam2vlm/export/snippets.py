@@ -1,0 +1,79 @@
+"""The model card's code, as people copy it. A test runs it."""
+
+from __future__ import annotations
+
+import json
+
+__all__ = ["adapter_snippet", "boxes_snippet", "merged_snippet"]
+
+MERGED = """
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+processor = AutoProcessor.from_pretrained("merged", backend="pil")
+model = AutoModelForImageTextToText.from_pretrained("merged", dtype="auto").eval()
+
+picture = Image.open("picture.png").convert("RGB")
+question = [{{"type": "image", "image": picture}}, {{"type": "text", "text": {prompt}}}]
+inputs = processor.apply_chat_template(
+    [{{"role": "user", "content": question}}],
+    add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt",
+).to(model.device, model.dtype)
+tokens = model.generate(**inputs, do_sample=False, max_new_tokens={most_tokens})
+answer = processor.decode(tokens[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True).strip()
+print(answer)
+"""
+
+ADAPTER_OF_HUB_MODEL = """
+from peft import PeftModel
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+processor = AutoProcessor.from_pretrained("adapter", backend="pil")
+base = AutoModelForImageTextToText.from_pretrained({base}, dtype="auto")
+model = PeftModel.from_pretrained(base, "adapter").eval()
+"""
+
+ADAPTER_OF_PACKAGED_MODEL = """
+from peft import PeftModel
+from PIL import Image
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from sam2vlm.config import ModelRegistry
+from sam2vlm.modeling.source import find_model
+
+# This base is shipped inside of the sam2vlm package and is on no hub.
+base = find_model({base}, checkpoint=ModelRegistry.resolve({base})).folder
+processor = AutoProcessor.from_pretrained("adapter", backend="pil")
+model = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained(base, dtype="float32"), "adapter").eval()
+"""
+
+BOXES = r"""
+import re
+
+side = max(picture.size)
+left, top = (side - picture.width) // 2, (side - picture.height) // 2
+for label, *corners in re.findall(r"([^;\[\]]+) \[([\d.]+), ([\d.]+), ([\d.]+), ([\d.]+)\]", answer):
+    x1, y1, x2, y2 = (float(corner) * side for corner in corners)
+    print(label.strip(), x1 - left, y1 - top, x2 - left, y2 - top)
+"""
+
+
+def merged_snippet(*, prompt: str, most_tokens: int) -> str:
+    """Return the code that asks the merged model about ``picture.png``."""
+    return MERGED.format(prompt=json.dumps(prompt, ensure_ascii=False), most_tokens=most_tokens)
+
+
+def adapter_snippet(base: str, *, packaged: bool) -> str:
+    """Return the code that puts the adapter onto its base.
+
+    Args:
+        base: Hub id or registry name.
+        packaged: Whether the base is shipped inside of this package.
+    """
+    return (ADAPTER_OF_PACKAGED_MODEL if packaged else ADAPTER_OF_HUB_MODEL).format(base=json.dumps(base))
+
+
+def boxes_snippet() -> str:
+    """Return the code that turns an answer of LLaVA's convention into pixels of the picture."""
+    return BOXES
