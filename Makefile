@@ -43,7 +43,7 @@ demo: $(READY) $(if $(EXPORT),,$(SAMPLE)) ## Export in, tuned model out, on this
 
 ##@ Quality
 .PHONY: check
-check: lint types layers ## ruff, mypy, import-linter and the chart's lint
+check: lint types layers lint-chart ## ruff, mypy, import-linter and helm lint
 
 .PHONY: lint
 lint: $(READY) ## ruff: rules and format
