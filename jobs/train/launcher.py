@@ -50,10 +50,11 @@ def launch(
     """
     verdicts = scratch / "verdicts"
     verdicts.mkdir()
+    launcher = os.getpid()
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"),
         *("--nproc-per-node", str(processes), "--shutdown-timeout", str(grace_seconds)),
-        *("-m", "jobs.train.worker", json.dumps({**arguments, "verdicts": str(verdicts)})),
+        *("-m", "jobs.train.worker", json.dumps({**arguments, "verdicts": str(verdicts), "launcher": launcher})),
     ]
     with stderr.open("ab") as stream:
         began = stream.tell()
@@ -63,7 +64,7 @@ def launch(
             stderr=stream,
             # A terminal sends its interrupt to the whole group; here it comes through us alone, once.
             start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509  this process has one thread
+            preexec_fn=lambda: die_with_parent(launcher=launcher),  # noqa: PLW1509  this process has one thread
         )
         with _signals_passed_to(process) as received:
             process.wait()
@@ -102,14 +103,31 @@ def leave_verdict(folder: Path, rank: int, verdict: Verdict) -> None:
     partial.rename(folder / f"{rank}.json")
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies.
+def die_with_parent(*, launcher: int) -> None:
+    """Have the kernel kill this process when its parent dies, and leave at once where that has happened already.
 
     Otherwise ranks would go on writing into the run's folder after their launcher was killed, while the next one
-    is at work there. Only Linux knows this; elsewhere nothing is done.
+    is at work there; or wait half an hour for a rendezvous that is gone. Only Linux knows this; elsewhere nothing is
+    done.
+
+    Args:
+        launcher: The launcher's process id; it is this process's parent (torchrun) or its parent's (a rank).
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # A rank takes seconds to start; a parent that died before the call above sends no signal any more.
+    parent = os.getppid()
+    if launcher not in {parent, _parent_of(parent)}:
+        os._exit(128 + signal.SIGKILL)
+
+
+def _parent_of(process: int) -> int | None:
+    try:
+        # The name before it may hold blanks and brackets; behind its closing one come the state and the parent.
+        return int(Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 def _read_verdicts(folder: Path) -> list[Verdict]:

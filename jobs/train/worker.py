@@ -21,8 +21,8 @@ from sam2vlm.logs import get_logger
 
 def main() -> int:
     """Train; return the exit code."""
-    die_with_parent()
     rank, arguments = int(os.environ["RANK"]), json.loads(sys.argv[1])
+    die_with_parent(launcher=arguments["launcher"])
     try:
         _work(rank, arguments)
         verdict = Verdict(EXIT_OK, "done")

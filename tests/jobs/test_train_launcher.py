@@ -50,9 +50,9 @@ def test_the_ranks_die_with_a_launcher_that_is_killed(tmp_path):
     mark = tmp_path / "alive"
     child = textwrap.dedent(
         f"""
-        import time, pathlib
+        import os, time, pathlib
         from jobs.train.launcher import die_with_parent
-        die_with_parent()
+        die_with_parent(launcher=os.getppid())
         for number in range(1000):
             pathlib.Path({str(mark)!r}).write_text(str(number))
             time.sleep(0.02)
@@ -69,3 +69,11 @@ def test_the_ranks_die_with_a_launcher_that_is_killed(tmp_path):
     before = mark.read_text()
     time.sleep(0.3)
     assert mark.read_text() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has died")
+@pytest.mark.parametrize(("relation", "code"), [("getppid", 0), ("getpid", 137)])
+def test_a_rank_that_starts_after_its_launcher_died_leaves_at_once(relation, code):
+    # Its own number is nobody's among its ancestors, as that of a launcher that is gone.
+    child = f"import os; from jobs.train.launcher import die_with_parent; die_with_parent(launcher=os.{relation}())"
+    assert subprocess.run([sys.executable, "-c", child], cwd=Path(__file__).parents[2], check=False).returncode == code
