@@ -1,0 +1,205 @@
+"""Generated pictures and the truth about them.
+
+A picture is a 128-pixel square as the image processor makes it: content of some aspect ratio, padded to a square with
+the processor's own colour. Boxes are (x1, y1, x2, y2), 0-1 of that padded square, and are the boxes of what is visible
+of each object, as a segmentation export would have it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from pretraining.shapes import LABELS, SHAPES, Outline
+from pretraining.textures import background, distant_colour, random_colour, surface
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: Side of a picture in pixels, after padding.
+SIDE = 128
+#: What LLaVA's image processor pads with: ``int(mean * 255)`` of CLIP's mean.
+PAD_COLOUR = (122, 116, 104)
+#: Most objects in a picture.
+MOST_OBJECTS = 5
+
+# Width over height of the content and how often it is drawn: square, 16:9 (what video frames mostly are), 4:3, upright.
+_ASPECTS = ((1.0, 0.35), (16 / 9, 0.40), (4 / 3, 0.12), (3 / 4, 0.07), (9 / 16, 0.06))
+# Longest extent of an object, as a share of the content's own scale (the root of its area).
+_SIZES = (0.13, 0.6)
+# Masks are drawn this many times larger and averaged down, so that edges are as soft as those of a resized frame.
+_OVERSAMPLING = 4
+# From this share of a pixel on, it belongs to the object.
+_SOLID = 0.5
+# An object must show so many pixels, and so much of itself; what shows less is not placed.
+_LEAST_PIXELS, _LEAST_SHARE = 36, 0.6
+# How often an object has an inlay and is shaded, and a picture has grain and is out of focus.
+_INLAID, _SHADED, _GRAINY, _BLURRED = 0.25, 0.3, 0.5, 0.2
+# Grain is cut out of one sheet of noise: drawing it anew for each picture took a quarter of the time.
+_GRAIN = np.random.default_rng(0).standard_normal((2 * SIDE, 2 * SIDE, 3), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Object:
+    """One visible object: its label and its box (x1, y1, x2, y2), 0-1 of the padded square."""
+
+    label: str
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """``pixels`` (128, 128, 3) uint8 RGB; ``owners`` (128, 128) uint8, 0 where no object is, k + 1 for ``objects[k]``.
+
+    The objects are in the order of the answers: by y1, x1, y2, x2.
+    """
+
+    pixels: NDArray[np.uint8]
+    owners: NDArray[np.uint8]
+    objects: tuple[Object, ...]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Where the content lies within the padded square, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def _frame(rng: np.random.Generator) -> _Frame:
+    ratios, weights = zip(*_ASPECTS, strict=True)
+    aspect = ratios[int(rng.choice(len(ratios), p=weights))]
+    width, height = (SIDE, round(SIDE / aspect)) if aspect >= 1 else (round(SIDE * aspect), SIDE)
+    return _Frame((SIDE - width) // 2, (SIDE - height) // 2, width, height)
+
+
+def _mask(outline: Outline, scale: float, side: int) -> NDArray[np.float32]:
+    """The outline drawn around the middle of a (side, side) array, 0-1, one unit being ``scale`` pixels."""
+    large = Image.new("L", (side * _OVERSAMPLING,) * 2)
+    draw = ImageDraw.Draw(large)
+    for points, filled in outline:
+        draw.polygon((points * (scale * _OVERSAMPLING) + side * _OVERSAMPLING / 2).ravel().tolist(), 255 * filled)
+    return np.asarray(large.reduce(_OVERSAMPLING), dtype=np.float32) / np.float32(255)
+
+
+def _paint(
+    rng: np.random.Generator, outline: Outline, scale: float, side: int, behind: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The object's surface (side, side, 3): a texture, at times shaded or with an inlay of another colour."""
+    main, second = distant_colour(rng, behind), random_colour(rng)
+    painted = surface(rng, side, side, main, second)
+    if rng.random() < _INLAID:
+        inlay = _mask(outline, scale * rng.uniform(0.45, 0.85), side)[..., None]
+        painted = painted + inlay * (random_colour(rng) - painted)
+    if rng.random() < _SHADED:
+        slope = rng.uniform(-0.4, 0.4, 2)
+        ramp = np.linspace(-1, 1, side)
+        shade = 1 + slope[0] * ramp[:, None] + slope[1] * ramp[None, :]
+        painted = painted * shade[..., None].astype(np.float32)
+    return painted
+
+
+def _place(
+    rng: np.random.Generator,
+    *,
+    label: str,
+    content: NDArray[np.float32],
+    owners: NDArray[np.uint8],
+    number: int,
+    behind: NDArray[np.float32],
+) -> bool:
+    """Draw one object into ``content`` (height, width, 3) and ``owners`` (height, width); False where it does not fit.
+
+    It does not fit where too little of it is within the frame, or where it hides over a third of an earlier one.
+    """
+    height, width = owners.shape
+    extent = np.exp(rng.uniform(*np.log(_SIZES))) * np.sqrt(height * width)
+    outline = SHAPES[label](rng)
+    points = np.concatenate([ring for ring, _ in outline])
+    scale = extent / float((points.max(axis=0) - points.min(axis=0)).max())
+    side = int(np.ceil(2 * scale * float(np.abs(points).max()))) + 2
+    left = int(rng.integers(-extent * 0.3, width + extent * 0.3)) - side // 2
+    top = int(rng.integers(-extent * 0.3, height + extent * 0.3)) - side // 2
+    inside = (
+        slice(max(0, -top), max(0, min(side, height - top))),
+        slice(max(0, -left), max(0, min(side, width - left))),
+    )
+    there = (slice(max(0, top), max(0, top + side)), slice(max(0, left), max(0, left + side)))
+    covered = owners[there]
+    # Cheap refusals first: too little within the frame, or too much in the way, before anything is drawn.
+    if covered.size < 0.5 * side * side or np.count_nonzero(covered) > 0.6 * covered.size:
+        return False
+    mask = _mask(outline, scale, side)
+    cut = mask[inside]
+    solid = cut >= _SOLID
+    seen = np.count_nonzero(solid)
+    if seen < _LEAST_PIXELS or seen < _LEAST_SHARE * np.count_nonzero(mask >= _SOLID) or _hides(owners, covered[solid]):
+        return False
+    painted = _paint(rng, outline, scale, side, behind)[inside]
+    content[there] += cut[..., None] * (painted - content[there])
+    owners[there][solid] = number
+    return True
+
+
+def _hides(owners: NDArray[np.uint8], covered: NDArray[np.uint8]) -> bool:
+    """Whether covering these pixels takes more than a third of what is visible of any object."""
+    lost = np.bincount(covered, minlength=MOST_OBJECTS + 1)[1:]
+    return bool(lost.any()) and bool((lost * 3 > np.bincount(owners.ravel(), minlength=MOST_OBJECTS + 1)[1:]).any())
+
+
+def _finish(rng: np.random.Generator, content: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The content as a camera would have it: at times out of focus, at times with grain."""
+    if rng.random() < _GRAINY:
+        row, column = rng.integers(SIDE, size=2)
+        grain = _GRAIN[row : row + content.shape[0], column : column + content.shape[1]]
+        content = content + grain * np.float32(rng.uniform(2, 14))
+    finished = np.clip(content, 0, 255).astype(np.uint8)
+    if rng.random() < _BLURRED:
+        blur = ImageFilter.GaussianBlur(rng.uniform(0.3, 0.9))
+        finished = np.asarray(Image.fromarray(finished).filter(blur))
+    return finished
+
+
+def _boxes(owners: NDArray[np.uint8], labels: list[str]) -> list[tuple[Object, int]]:
+    """Each visible object and its number in ``owners`` (128, 128), in the order of the answers."""
+    found = []
+    for number, label in enumerate(labels, start=1):
+        own = owners == number
+        rows, columns = np.flatnonzero(own.any(axis=1)), np.flatnonzero(own.any(axis=0))
+        box = (columns[0] / SIDE, rows[0] / SIDE, (columns[-1] + 1) / SIDE, (rows[-1] + 1) / SIDE)
+        found.append((Object(label, (float(box[0]), float(box[1]), float(box[2]), float(box[3]))), number))
+    return sorted(found, key=lambda pair: (pair[0].box[1], pair[0].box[0], pair[0].box[3], pair[0].box[2]))
+
+
+def draw_picture(seed: int, index: int, most: int = MOST_OBJECTS) -> Picture:
+    """The picture number ``index`` of a seed, with at most ``most`` objects: the same bytes wherever it is drawn."""
+    rng = np.random.default_rng([seed, index])
+    frame = _frame(rng)
+    content, behind = background(rng, frame.height, frame.width)
+    owners = np.zeros((frame.height, frame.width), np.uint8)
+    # None, one, ... five objects: mostly two to four, as in a filmed scene.
+    wanted = min(int(rng.choice(6, p=(0.04, 0.14, 0.24, 0.26, 0.2, 0.12))), most)
+    labels: list[str] = []
+    for _ in range(4 * wanted):
+        if len(labels) == wanted:
+            break
+        label = LABELS[int(rng.integers(len(LABELS)))]
+        if _place(rng, label=label, content=content, owners=owners, number=len(labels) + 1, behind=behind):
+            labels.append(label)
+    pixels = np.empty((SIDE, SIDE, 3), np.uint8)
+    pixels[:] = PAD_COLOUR
+    padded = np.zeros((SIDE, SIDE), np.uint8)
+    rows = slice(frame.top, frame.top + frame.height)
+    columns = slice(frame.left, frame.left + frame.width)
+    pixels[rows, columns] = _finish(rng, content)
+    padded[rows, columns] = owners
+    found = _boxes(padded, labels)
+    renumber = np.zeros(MOST_OBJECTS + 1, np.uint8)
+    renumber[[number for _, number in found]] = np.arange(1, len(found) + 1)
+    return Picture(pixels, renumber[padded], tuple(item for item, _ in found))
