@@ -13,10 +13,11 @@ READY := $(VENV)/.ready
 EXPORT ?=
 RUN ?= runs/demo
 SAMPLE := runs/sample.zip
-SAMPLE_FRAMES ?= 480
-SAMPLE_OBJECTS ?= 8
+SAMPLE_FRAMES ?= 960
+SAMPLE_OBJECTS ?= 12
 SAMPLE_SIZE ?= 854x480
 SAMPLE_SEED ?= 7
+THREADS ?= 2
 
 .PHONY: help
 help: ## Show this list
@@ -39,7 +40,7 @@ $(SAMPLE): | $(READY)
 
 .PHONY: demo
 demo: $(READY) $(if $(EXPORT),,$(SAMPLE)) ## Export in, tuned model out, on this machine (EXPORT=your.zip, RUN=runs/demo)
-	$(BIN)/sam2vlm run --preset demo --run $(RUN) --export $(or $(EXPORT),$(SAMPLE)) --replace
+	SAM2VLM_THREADS=$(THREADS) $(BIN)/sam2vlm run --preset demo --run $(RUN) --export $(or $(EXPORT),$(SAMPLE)) --replace
 
 ##@ Quality
 .PHONY: check

@@ -41,6 +41,8 @@ def run_job(phase: str, work: Callable[[], str]) -> NoReturn:
             message; for a finished phase JSON with the manifest's digest).
     """
     configure_logging(phase)
+    # OpenMP's threads spin while they wait, which starves whoever shares the cores; read when torch loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(_guarded(phase, work))
 

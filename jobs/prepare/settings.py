@@ -151,7 +151,7 @@ class InstructionSettings(_Group):
     """What is asked about each frame, and how."""
 
     weights: dict[str, Annotated[float, Field(ge=0, le=1000)]] = Field(
-        default={"detect": 1.0, "count": 1.0, "describe": 1.0},
+        default={"detect": 2.0, "count": 1.0, "describe": 1.0},
         description=(
             "Weights of detect, count and describe, as JSON; a kind of question without one, or with 0, is not asked."
         ),

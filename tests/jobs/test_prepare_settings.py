@@ -81,3 +81,10 @@ def test_what_decides_the_result_is_in_the_manifest_and_nothing_else():
     assert deciding_settings(first) == deciding_settings(second)
     assert deciding_settings(first) != deciding_settings(PrepareSettings(split={"gap_sec": 2}))
     assert deciding_settings(first)["split"]["strategy"] == "temporal"
+
+
+def test_the_questions_are_mixed_as_the_library_mixes_them():
+    # The settings cannot ask the library: it would load datasets before a wrong setting is told.
+    from sam2vlm.data_converter.instructions import DEFAULT_WEIGHTS
+
+    assert PrepareSettings().instructions.weights == DEFAULT_WEIGHTS

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_WEIGHTS", "Instruction", "InstructionMix", "wordings"]
 
-DEFAULT_WEIGHTS: Mapping[str, float] = {"detect": 1.0, "count": 1.0, "describe": 1.0}
+DEFAULT_WEIGHTS: Mapping[str, float] = {"detect": 2.0, "count": 1.0, "describe": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
