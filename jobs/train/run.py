@@ -197,6 +197,8 @@ def _adapted_model(phase: PhaseWork, config: TrainingConfig, folder: Path) -> Pe
         alpha=lora.alpha,
         dropout=lora.dropout,
         base_model=config.model.name,
+        # Who names modules means them; the family's own expression must not leak.
+        language_model_only=lora.target_modules is None,
     )
 
 

@@ -67,7 +67,18 @@ class Cluster:
 
 
 @pytest.fixture(scope="session")
-def cluster():
+def code(tmp_path_factory) -> Path:
+    """A copy of what an image is made of: image and local run are then of one code, whatever is edited meanwhile."""
+    folder = tmp_path_factory.mktemp("code")
+    for name in ("lib", "jobs", "docker"):
+        shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in (".dockerignore", "LICENSE", "README.md", "constraints.txt", "pyproject.toml"):
+        shutil.copy2(CHECKOUT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cluster(code):
     """The cluster with the image on it; one that was up stays as it was."""
     given = os.environ.get("KUBECONFIG")
     prefix = os.environ.get("TEST_IMAGE_PREFIX")
@@ -88,24 +99,21 @@ def cluster():
         own = subprocess.run([control, "kubeconfig"], check=True, capture_output=True, text=True).stdout.strip()
         if given and Path(given).resolve() != Path(own).resolve():
             pytest.skip("TEST_IMAGE_PREFIX does not name the images of the cluster that KUBECONFIG names")
-        _bring_image(control)
+        _bring_image(control, code)
         yield Cluster(own, "localhost/sam2vlm", control, started_here=not was_up)
     finally:
         if not was_up:
             subprocess.run([control, "down"], check=True, stdout=subprocess.DEVNULL)
 
 
-def _bring_image(control: Path) -> None:
+def _bring_image(control: Path, code: Path) -> None:
     """Build the CPU image and load it; after a change of the code alone that is the last layer."""
-    listing = ["buildah", "images", "--format", "{{.Name}}:{{.Tag}}"]
-    if (
-        shutil.which("buildah") is None
-        or BASE not in subprocess.run(listing, check=True, capture_output=True, text=True).stdout.split()
-    ):
+    known = ["buildah", "inspect", "--type", "image", BASE]
+    if shutil.which("buildah") is None or subprocess.run(known, capture_output=True, check=False).returncode != 0:
         subprocess.run([LOCAL / "image", "base", BASE], check=True)
     name = f"localhost/sam2vlm-cpu:{TAG}"
     options = ("--build-arg", f"BASE_IMAGE={BASE}", "--tag", name, "--file", "docker/cpu.Dockerfile", ".")
-    subprocess.run([LOCAL / "image", "build", *options], cwd=CHECKOUT, check=True)
+    subprocess.run([LOCAL / "image", "build", *options], cwd=code, check=True)
     subprocess.run([control, "load", name], check=True)
 
 

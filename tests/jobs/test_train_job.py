@@ -134,7 +134,7 @@ def test_a_finished_phase_says_so_at_once_without_torch(trained):
         text=True,
         check=True,
     )
-    assert json.loads(out.stdout.splitlines()[-1])["event"] == "already_finished"
+    assert json.loads(out.stdout.splitlines()[-1])["event"] == "already done"
     assert out.stderr.strip() == "False"
     assert time.monotonic() - began < 10
     assert digest_of_tree(layout.phase("train")) == before

@@ -46,8 +46,8 @@ def train(
         return
     typer.echo(run(command))
     if given.local is not None:
-        sent = push_export(who, given.local, timeout_s=pod_timeout, tell=typer.echo)
-        typer.echo(f"{given.local} is {'uploaded' if sent else 'on the volume already'}")
+        push_export(who, given.local, timeout_s=pod_timeout, tell=typer.echo)
+        typer.echo(f"{given.local} is on the volume")
     if not detach:
         _follow(experiment, namespace)
 

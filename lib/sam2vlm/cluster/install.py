@@ -51,17 +51,14 @@ def find_export(text: str) -> Export:
 
 def push_export(
     experiment: Experiment, local: Path, *, timeout_s: float, tell: Callable[[str], None] = lambda _: None
-) -> bool:
-    """Stream an export into prepare's pod as soon as that waits for it.
+) -> None:
+    """Stream an export into prepare's pod as soon as that waits for it; return when the volume has it.
 
     Args:
         experiment: The release.
         local: The archive.
         timeout_s: How long the pod may take to be there, in seconds.
         tell: Told what is being waited for, each time it changes.
-
-    Returns:
-        False where nothing had to be sent, because the volume has it already.
 
     Raises:
         InterruptedRunError: The pod did not come in time; what it waits for is in the sentence.
@@ -84,10 +81,9 @@ def push_export(
                         "the upload broke; the same command goes on with it", source=local, found=error.message
                     ) from None
             else:
-                return True
+                return
         elif waits_for is None:
-            # A broken upload whose container then ended well had arrived.
-            return broken > 0
+            return
         elif waits_for != told:
             tell(waits_for)
             told = waits_for

@@ -18,7 +18,14 @@ ADAPTER_KEY = "lora_"
 
 
 def add_lora(
-    model: PreTrainedModel, *, target: str, rank: int, alpha: float, dropout: float, base_model: str
+    model: PreTrainedModel,
+    *,
+    target: str,
+    rank: int,
+    alpha: float,
+    dropout: float,
+    base_model: str,
+    language_model_only: bool = True,
 ) -> PeftModel:
     """Wrap a model with a fresh adapter. Its first weights come from torch's random generator.
 
@@ -30,6 +37,8 @@ def add_lora(
         alpha: The update's scale, divided by the rank.
         dropout: On the adapter's input.
         base_model: The base's name for the adapter's configuration.
+        language_model_only: Refuse an adapter that reaches beyond the language model; a list of suffixes does so by
+            mistake. Somebody who names other modules on purpose says False.
 
     Raises:
         SettingsError: The expression matches nothing, or something outside of the language model.
@@ -47,7 +56,7 @@ def add_lora(
         adapted = get_peft_model(model, config)
     except ValueError as error:
         raise SettingsError("the adapter fits no module of this model", field="target_modules", found=error) from None
-    _require_only_language_model(adapted)
+    _require_adapter_only(adapted, language_model_only=language_model_only)
     return adapted
 
 
@@ -56,9 +65,13 @@ def trainable_parameters(model: PeftModel) -> dict[str, int]:
     return {name: weight.numel() for name, weight in model.named_parameters() if weight.requires_grad}
 
 
-def _require_only_language_model(model: PeftModel) -> None:
+def _require_adapter_only(model: PeftModel, *, language_model_only: bool) -> None:
     trained = trainable_parameters(model)
-    strays = sorted(name for name in trained if LANGUAGE_MODEL not in name.split(".") or ADAPTER_KEY not in name)
+    strays = sorted(
+        name
+        for name in trained
+        if ADAPTER_KEY not in name or (language_model_only and LANGUAGE_MODEL not in name.split("."))
+    )
     if strays:
         raise SettingsError(
             f"the adapter reaches {len(strays)} weights outside of the language model",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sam2vlm.config import ModelRegistry
+from sam2vlm.config import ConfigPresets, ModelRegistry
 from sam2vlm.errors import SettingsError
 from sam2vlm.modeling.collator import Collator
 from sam2vlm.modeling.lora import add_lora, trainable_parameters
@@ -29,6 +29,17 @@ def test_the_family_s_expression_adapts_the_seven_projections_of_each_layer_and_
 def test_an_expression_that_reaches_the_vision_tower_or_the_projector_is_refused(tiny_model, target):
     with pytest.raises(SettingsError, match="outside of the language model"):
         adapt(tiny_model, target)
+
+
+def test_who_names_the_tower_and_the_projector_on_purpose_gets_them_adapted(tiny_model):
+    target = ConfigPresets.demo(data_path="a").target_modules
+    model = add_lora(
+        tiny_model, target=target, rank=4, alpha=8, dropout=0, base_model="tiny-llava", language_model_only=False
+    )
+    trained = trainable_parameters(model)
+    assert all(".lora_" in name for name in trained)
+    # q, k, v, out, fc1, fc2 in each of the tower's four layers, and the projector's two.
+    assert len(trained) == 2 * (4 * 7 + 4 * 6 + 2)
 
 
 def test_an_expression_that_matches_nothing_is_refused(tiny_model):
