@@ -65,7 +65,7 @@ layers: $(READY) ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
 .PHONY: test
-test: $(READY) ## The fast tests, under five minutes on two cores
+test: $(READY) tools ## The fast tests, under five minutes on two cores
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 .PHONY: test-integration

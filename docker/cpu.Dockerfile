@@ -68,9 +68,10 @@ USER 0:0
 COPY constraints.txt pyproject.toml /checkout/
 COPY --from=requirements /dev.txt /
 RUN --mount=type=cache,target=/var/cache/pip,sharing=locked \
-    pip install --quiet --cache-dir /var/cache/pip --constraint /constraints.txt --requirement /dev.txt
+    pip install --quiet --cache-dir /var/cache/pip --constraint /checkout/constraints.txt --requirement /dev.txt
 COPY tests /checkout/tests
 WORKDIR /checkout
+ENV HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis
 USER 10001:10001
 CMD ["python", "-m", "pytest", "-p", "no:cacheprovider", "tests/unit"]
 

@@ -103,8 +103,11 @@ def test_each_phase_read_exactly_what_the_one_before_wrote(finished):
 
 def test_nothing_of_this_machine_is_in_what_was_written(finished, export):
     run, _ = finished
+    places = [str(run.parent), str(export.parent)]
+    if len(host := os.uname().nodename) >= 8:  # a shorter name stands in a model's weights by chance
+        places.append(host)
     for name, data in contents(run).items():
-        for place in (str(run.parent), str(export.parent), os.uname().nodename):
+        for place in places:
             assert place.encode() not in data, f"{place} stands in {name}"
 
 
