@@ -46,7 +46,9 @@ def test_the_manifest_names_every_file_and_the_facts(trained):
     assert facts["base_model"]["name"] == "tiny-llava"
     assert facts["base_model"]["digest"] == find_model("tiny-llava", checkpoint="package:modeling/tiny_llava").digest
     assert facts["result"]["steps"] == 6
-    assert facts["adapter"]["parameters"] == 4 * 16 * (4 * 320 + 3 * 592)
+    # Rank * (inputs + outputs) of each matrix: four layers of the language model, four of the tower, and the projector.
+    language, tower, projector = 4 * (4 * 320 + 3 * 592), 4 * (4 * 256 + 2 * 640), 288 + 320
+    assert facts["adapter"]["parameters"] == 16 * (language + tower + projector)
     assert manifest.versions["torch"] == torch.__version__
     assert not any(name.startswith("checkpoints/") for name in manifest.outputs)
 

@@ -16,6 +16,7 @@ SHOWN = (
     "training.lora.rank",
     "training.lora.alpha",
     "training.lora.dropout",
+    "training.lora.target_modules",
     "training.learning_rate",
     "training.lr_scheduler",
     "training.warmup_ratio",
@@ -98,6 +99,8 @@ def _cell(values: dict[str, Any], path: str) -> str:
     found: Any = values
     for part in path.split("."):
         found = found[part]
+    if found is None:
+        return "default"
     if isinstance(found, bool):
         return "yes" if found else "no"
     return f"{found:g}" if isinstance(found, float) else str(found)
