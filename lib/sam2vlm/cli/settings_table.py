@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from jobs.job_settings import JobSettings
 
-__all__ = ["EVERY_PHASE", "Setting", "all_settings"]
+__all__ = ["EVERY_PHASE", "Setting", "all_settings", "fields_of", "unit_of"]
 
 EVERY_PHASE = "every phase"
 KINDS: dict[Any, str] = {bool: "yes or no", int: "integer", float: "number", str: "text", Path: "path"}
@@ -68,24 +68,25 @@ def all_settings(phases: Mapping[str, type[JobSettings]], common: type[JobSettin
 def _rows(phase: str, model: type[JobSettings], *, leave_out: frozenset[str]) -> Iterator[Setting]:
     from jobs.job_settings import ENV_PREFIX, NESTED_DELIMITER
 
-    for path, info in _leaves(model):
+    for path, info in fields_of(model):
         if path[0] not in leave_out:
             yield Setting(
                 phase=phase,
                 name=".".join(path),
                 variable=ENV_PREFIX + NESTED_DELIMITER.join(path).upper(),
                 type=_type_in_words(info),
-                unit=str(_extra(info).get("unit", "")),
+                unit=unit_of(info),
                 default=_default_in_words(info),
                 meaning=info.description or "",
             )
 
 
-def _leaves(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+def fields_of(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Yield every field of a model and of the groups inside of it, with its path."""
     for name, info in model.model_fields.items():
         kind = _without_none(info.annotation)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _leaves(kind, (*above, name))
+            yield from fields_of(kind, (*above, name))
         else:
             yield (*above, name), info
 
@@ -151,6 +152,11 @@ def _default_in_words(info: FieldInfo) -> str:
     if isinstance(default, list | tuple | dict):
         return json.dumps(default)
     return _number(default) if isinstance(default, float) else str(default)
+
+
+def unit_of(info: FieldInfo) -> str:
+    """Return the unit that a numeric field names; empty for everything else."""
+    return str(_extra(info).get("unit", ""))
 
 
 def _extra(info: FieldInfo) -> Mapping[str, Any]:
