@@ -11,6 +11,7 @@ import transformers
 
 from pretraining.evaluate import evaluate
 from pretraining.folders import write_model
+from pretraining.pictures import draw_picture
 from pretraining.train import Plan, Run, Watch
 
 # One thread. The sums of a matrix product depend on how it is split, so this is part of what makes a run repeatable;
@@ -25,7 +26,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder of the finished model")
     parser.add_argument("--seed", type=int, default=plan.seed)
     parser.add_argument("--tower-steps", type=int, default=plan.tower_steps, help="steps of the tower alone")
-    parser.add_argument("--steps", type=int, default=plan.steps, help="steps of the whole model")
+    parser.add_argument("--steps", type=int, default=plan.steps, help="steps of the whole model on shapes")
+    parser.add_argument("--scene-steps", type=int, default=plan.scene_steps, help="steps of the whole model on scenes")
     parser.add_argument("--work", type=Path, help="folder of snapshots, state and log (default: OUT.work)")
     return parser.parse_args()
 
@@ -37,27 +39,35 @@ def main() -> None:
     torch.use_deterministic_algorithms(mode=True)
     work: Path = arguments.work or arguments.out.with_name(f"{arguments.out.name}.work")
     work.mkdir(parents=True, exist_ok=True)
-    plan = Plan(seed=arguments.seed, tower_steps=arguments.tower_steps, steps=arguments.steps)
+    plan = Plan(
+        seed=arguments.seed,
+        tower_steps=arguments.tower_steps,
+        steps=arguments.steps,
+        scene_steps=arguments.scene_steps,
+    )
     run = Run(plan, Watch(snapshot=work / "latest", state=work / "state.pt", log=work / "log.jsonl"))
     run.resume()
     run.train()
     run.save()
     trained = run.seconds
-    scores = evaluate(run.model, run.tokenizer, _FINAL_PICTURES)
+    scores = {
+        "scenes": asdict(evaluate(run.model, run.tokenizer, _FINAL_PICTURES)),
+        "shapes": asdict(evaluate(run.model, run.tokenizer, _FINAL_PICTURES, draw_picture)),
+    }
     write_model(
         arguments.out,
         run.model,
         run.processor,
         {
-            **asdict(scores),
+            **scores,
             **asdict(plan),
-            "pictures_seen": plan.tower_steps * plan.tower_batch + plan.steps * plan.batch,
+            "pictures_seen": plan.tower_steps * plan.tower_batch + (plan.steps + plan.scene_steps) * plan.batch,
             "wall_seconds": round(trained),
             "torch": torch.__version__,
             "transformers": transformers.__version__,
             # Without the folders, which are nobody else's.
             "command": f"python -m pretraining --out DIR --seed {plan.seed}"
-            f" --tower-steps {plan.tower_steps} --steps {plan.steps}",
+            f" --tower-steps {plan.tower_steps} --steps {plan.steps} --scene-steps {plan.scene_steps}",
         },
     )
 

@@ -1,5 +1,7 @@
 """The auxiliary task of the vision tower: what does each patch belong to, and where is that object's box?
 
+In the last phase also: of which colour is it?
+
 The language loss alone stands still for a long time, because a gradient through four layers of language model says
 little about edges. The heads are thrown away afterwards.
 """
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pretraining.model import GRID, IMAGE_TOKENS, PATCH
+from pretraining.scenes import SCENE_LABELS
 from pretraining.shapes import LABELS
 
 if TYPE_CHECKING:
@@ -24,27 +27,36 @@ if TYPE_CHECKING:
 # A patch belongs to an object that fills at least this share of it.
 _FILLED = 0.25
 #: ``kind`` of a patch without object.
-BACKGROUND = len(LABELS)
+BACKGROUND = -1
+
+_NUMBERS = {label: number for number, label in enumerate(SCENE_LABELS)}
+
+#: Kinds, boxes and colours, as :func:`patch_targets` gives them, with the batch in front.
+Targets = tuple[Tensor, Tensor, Tensor]
 
 
-def patch_targets(picture: Picture) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """``kind`` (64,), an index into the labels or BACKGROUND, and ``box`` (64, 4), x1 y1 x2 y2 in 0-1, of each patch.
+def patch_targets(picture: Picture) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    """``kind`` (64,), ``box`` (64, 4) and ``colour`` (64, 3) of each patch.
 
-    Each object has at least the patch that it fills most, however small it is.
+    The kind is an index into the labels of a scene, of which the shapes' come first, or BACKGROUND; the box x1 y1 x2 y2
+    in 0-1; the colour the mean over the object's visible pixels, RGB in 0-1. Each object has at least the patch that it
+    fills most, however small it is.
     """
     kind = np.full(IMAGE_TOKENS, BACKGROUND, np.int64)
     box = np.zeros((IMAGE_TOKENS, 4), np.float32)
+    colour = np.zeros((IMAGE_TOKENS, 3), np.float32)
     if not picture.objects:
-        return kind, box
+        return kind, box, colour
     tiles = picture.owners.reshape(GRID, PATCH, GRID, PATCH).swapaxes(1, 2).reshape(IMAGE_TOKENS, PATCH * PATCH)
     numbers = np.arange(1, len(picture.objects) + 1, dtype=np.uint8)
     share = (tiles[:, :, None] == numbers).mean(axis=1)
     owner = np.where(share.max(axis=1) >= _FILLED, share.argmax(axis=1), -1)
     owner[share.argmax(axis=0)] = np.arange(len(numbers))
     for number, item in enumerate(picture.objects):
-        kind[owner == number] = LABELS.index(item.label)
+        kind[owner == number] = _NUMBERS[item.label]
         box[owner == number] = item.box
-    return kind, box
+        colour[owner == number] = picture.pixels[picture.owners == number + 1].mean(axis=0) / 255
+    return kind, box, colour
 
 
 class PatchHeads(nn.Module):
@@ -53,15 +65,16 @@ class PatchHeads(nn.Module):
     They are linear so that the tower has to lay out the edges plainly, for the language model to read.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, kinds: int = len(LABELS)) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.inside = nn.Linear(width, 1)
-        self.kind = nn.Linear(width, len(LABELS))
+        self.kind = nn.Linear(width, kinds)
         self.box = nn.Linear(width, 4)
 
-    def forward(self, features: Tensor, kind: Tensor, box: Tensor) -> Tensor:
-        """The loss for features (batch, 64, width), kinds (batch, 64) and boxes (batch, 64, 4)."""
+    def forward(self, features: Tensor, targets: Targets) -> Tensor:
+        """The loss for features (batch, 64, width), and kinds (batch, 64) and boxes (batch, 64, 4) of the targets."""
+        kind, box, _ = targets
         features = self.norm(features)
         inside = kind != BACKGROUND
         inside_loss = functional.binary_cross_entropy_with_logits(self.inside(features).squeeze(-1), inside.float())
@@ -70,6 +83,23 @@ class PatchHeads(nn.Module):
         # The distances weigh ten times: they are hundredths of the side where the other losses are tenths.
         box_loss = 10 * functional.l1_loss(predicted, wanted) + (1 - _overlap(predicted, wanted)).mean()
         return 2 * inside_loss + 0.5 * kind_loss + box_loss
+
+
+class SceneHeads(PatchHeads):
+    """The heads of the last phase, which go on from those before: every kind of a scene, and its colour."""
+
+    def __init__(self, width: int, before: PatchHeads) -> None:
+        super().__init__(width, len(SCENE_LABELS))
+        for name in ("norm", "inside", "box"):
+            getattr(self, name).load_state_dict(getattr(before, name).state_dict())
+        self.colour = nn.Linear(width, 3)
+
+    def forward(self, features: Tensor, targets: Targets) -> Tensor:
+        """Likewise, with the colours (batch, 64, 3) of the targets."""
+        kind, _, colour = targets
+        inside = kind != BACKGROUND
+        predicted = self.colour(self.norm(features)[inside])
+        return super().forward(features, targets) + 2 * functional.l1_loss(predicted, colour[inside])
 
 
 def _overlap(first: Tensor, second: Tensor) -> Tensor:

@@ -16,13 +16,13 @@ from torch.utils.data import DataLoader, Dataset
 from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 from pretraining.answers import ANSWERS, TASKS, read_prompts
-from pretraining.auxiliary import patch_targets
+from pretraining.auxiliary import Targets, patch_targets
 from pretraining.model import IMAGE_TOKENS
 from pretraining.pictures import MOST_OBJECTS, Picture, draw_picture
 from pretraining.tokenizer import END, IMAGE, token_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from transformers import PreTrainedTokenizerFast
 
@@ -41,14 +41,14 @@ _IGNORED = -100
 class Batch:
     """One step's input.
 
-    ``pixels`` (batch, 128, 128, 3) uint8, ``kind`` (batch, 64) and ``box`` (batch, 64, 4) for the auxiliary heads,
+    ``pixels`` (batch, 128, 128, 3) uint8, ``targets`` of the auxiliary heads: kinds (batch, 64), boxes (batch, 64, 4)
+    and colours (batch, 64, 3),
     ``tokens`` and ``labels`` (batch, length), padded right, ``labels`` being -100 but for the assistant's tokens.
     The rows are in the order of their lengths, so that parts of the batch can be cut shorter.
     """
 
     pixels: Tensor
-    kind: Tensor
-    box: Tensor
+    targets: Targets
     tokens: Tensor
     labels: Tensor
 
@@ -101,13 +101,22 @@ class Batches(Dataset[Batch]):
         size: Pictures in a batch.
         steps: Batches in all.
         easy: So many steps at the beginning have at most two objects: the answer's order is learnt on short ones.
+        draw: Draws the picture of a seed, a number and a most of objects.
     """
 
     def __init__(
-        self, conversations: Conversations, *, seed: int, first: int, size: int, steps: int, easy: int = 0
+        self,
+        conversations: Conversations,
+        *,
+        seed: int,
+        first: int,
+        size: int,
+        steps: int,
+        easy: int = 0,
+        draw: Callable[[int, int, int], Picture] = draw_picture,
     ) -> None:
         self._conversations, self._seed, self._first, self._size = conversations, seed, first, size
-        self._steps, self._easy = steps, easy
+        self._steps, self._easy, self._draw = steps, easy, draw
         self._padding = conversations.answer("")[-1]
 
     def __len__(self) -> int:
@@ -116,7 +125,7 @@ class Batches(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         most = _EASY_OBJECTS if step < self._easy else MOST_OBJECTS
         start = self._first + step * self._size
-        pictures = [draw_picture(self._seed, index, most) for index in range(start, start + self._size)]
+        pictures = [self._draw(self._seed, index, most) for index in range(start, start + self._size)]
         targets = [patch_targets(picture) for picture in pictures]
         # A second stream beside the picture's own, so that the question does not depend on what was drawn.
         turns = [
@@ -138,8 +147,11 @@ class Batches(Dataset[Batch]):
             labels[row, len(prompt) : len(prompt) + len(answer)] = torch.tensor(answer)
         return Batch(
             pixels=torch.from_numpy(np.stack([picture.pixels for picture in pictures])),
-            kind=torch.from_numpy(np.stack([kind for kind, _ in targets])),
-            box=torch.from_numpy(np.stack([box for _, box in targets])),
+            targets=(
+                torch.from_numpy(np.stack([kind for kind, _, _ in targets])),
+                torch.from_numpy(np.stack([box for _, box, _ in targets])),
+                torch.from_numpy(np.stack([colour for _, _, colour in targets])),
+            ),
             tokens=tokens,
             labels=labels,
         )

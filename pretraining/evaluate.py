@@ -11,15 +11,18 @@ import torch
 
 from pretraining.answers import read_prompts
 from pretraining.batches import Conversations, normalise
-from pretraining.pictures import Object, Picture, draw_picture
+from pretraining.pictures import Object, Picture
+from pretraining.scenes import draw_scene
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
 #: Seed of the held-out pictures; training uses the run's own seed, which must differ.
 HELD_OUT_SEED = 1_000_003
-# An object is ten tokens, and no picture has more than five.
-_ANSWER_TOKENS = 64
+# An object is ten tokens, fourteen with the longest name, and no picture has more than five.
+_ANSWER_TOKENS = 80
 _BATCH = 50
 _NUMBER = r"\d\.\d+"
 _OBJECT = re.compile(rf"(?P<label>[^;\[\]]+) \[(?P<box>{_NUMBER}, {_NUMBER}, {_NUMBER}, {_NUMBER})\]")
@@ -100,9 +103,17 @@ def ask(
     return answers
 
 
-def evaluate(model: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, pictures: int) -> Scores:
-    """Scores over the first ``pictures`` held-out pictures, with the first wording of each prompt."""
-    shown = [draw_picture(HELD_OUT_SEED, index) for index in range(pictures)]
+def evaluate(
+    model: LlavaForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerFast,
+    pictures: int,
+    draw: Callable[[int, int], Picture] = draw_scene,
+) -> Scores:
+    """Scores over the first ``pictures`` held-out scenes, or what else ``draw`` draws of a seed and a number.
+
+    The first wording of each prompt is asked.
+    """
+    shown = [draw(HELD_OUT_SEED, index) for index in range(pictures)]
     conversations, prompts = Conversations(tokenizer), read_prompts()
     model.train(mode=False)
     answers = ask(model, tokenizer, shown, conversations.prompt(prompts["detect"][0]))

@@ -51,7 +51,7 @@ def tower_loss(
     model: LlavaForConditionalGeneration, heads: PatchHeads, batch: Batch
 ) -> tuple[Tensor, dict[str, float]]:
     """The first phase's loss, of the tower alone, and its parts for the log."""
-    loss = heads(see(model, batch), batch.kind, batch.box)
+    loss = heads(see(model, batch), batch.targets)
     return loss, {"auxiliary": loss.item()}
 
 
@@ -64,7 +64,7 @@ def joint_loss(
     for the assistant's tokens alone. A test holds it against the model's own.
     """
     features = see(model, batch)
-    auxiliary = heads(features, batch.kind, batch.box)
+    auxiliary = heads(features, batch.targets)
     wanted = batch.labels >= 0
     # Short conversations apart from long ones, each part cut to its longest: a fifth faster.
     parts = []

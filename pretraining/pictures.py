@@ -1,4 +1,4 @@
-"""Generated pictures and the truth about them.
+"""Generated pictures of shapes and the truth about them.
 
 A picture is a 128-pixel square as the image processor makes it: content of some aspect ratio, padded to a square with
 the processor's own colour. Boxes are (x1, y1, x2, y2), 0-1 of that padded square, and are the boxes of what is visible
@@ -17,7 +17,11 @@ from pretraining.shapes import LABELS, SHAPES, Outline
 from pretraining.textures import background, distant_colour, random_colour, surface
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+
+    from pretraining.textures import Colour, Surface
 
 #: Side of a picture in pixels, after padding.
 SIDE = 128
@@ -34,8 +38,8 @@ _SIZES = (0.13, 0.6)
 _OVERSAMPLING = 4
 # From this share of a pixel on, it belongs to the object.
 _SOLID = 0.5
-# An object must show so many pixels, and so much of itself; what shows less is not placed.
-_LEAST_PIXELS, _LEAST_SHARE = 36, 0.6
+# An object must show so many pixels; what shows less is not placed.
+_LEAST_PIXELS = 36
 # How often an object has an inlay and is shaded, and a picture has grain and is out of focus.
 _INLAID, _SHADED, _GRAINY, _BLURRED = 0.25, 0.3, 0.5, 0.2
 # Grain is cut out of one sheet of noise: drawing it anew for each picture took a tenth of the time.
@@ -63,7 +67,33 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Actor:
+    """One object before it is placed.
+
+    ``rings`` are its outline in the unit frame; ``paint`` gives the surface (side, side, 3) for ``scale`` (pixels a
+    unit), ``side`` (pixels) and the ground's mean colour.
+    """
+
+    rings: Outline
+    paint: Callable[[float, int, Colour], Surface]
+
+
+@dataclass(frozen=True)
+class Casting:
+    """Who may appear and how much may be hidden.
+
+    ``choose`` draws a label and ``act`` makes one such object. An object shows at least ``shown`` of itself within the
+    frame, and loses at most ``lost`` of what is visible of it to the next one.
+    """
+
+    choose: Callable[[np.random.Generator], str]
+    act: Callable[[np.random.Generator, str], Actor]
+    shown: float
+    lost: float
+
+
+@dataclass(frozen=True)
+class Frame:
     """Where the content lies within the padded square, in pixels."""
 
     left: int
@@ -72,11 +102,12 @@ class _Frame:
     height: int
 
 
-def _frame(rng: np.random.Generator) -> _Frame:
+def draw_frame(rng: np.random.Generator) -> Frame:
+    """A frame of one of the usual aspect ratios."""
     ratios, weights = zip(*_ASPECTS, strict=True)
     aspect = ratios[int(rng.choice(len(ratios), p=weights))]
     width, height = (SIDE, round(SIDE / aspect)) if aspect >= 1 else (round(SIDE * aspect), SIDE)
-    return _Frame((SIDE - width) // 2, (SIDE - height) // 2, width, height)
+    return Frame((SIDE - width) // 2, (SIDE - height) // 2, width, height)
 
 
 def _mask(outline: Outline, scale: float, side: int) -> NDArray[np.float32]:
@@ -88,9 +119,13 @@ def _mask(outline: Outline, scale: float, side: int) -> NDArray[np.float32]:
     return np.asarray(large.reduce(_OVERSAMPLING), dtype=np.float32) / np.float32(255)
 
 
-def _paint(
-    rng: np.random.Generator, outline: Outline, scale: float, side: int, behind: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def shape_actor(rng: np.random.Generator, label: str) -> Actor:
+    """One of the geometric shapes, in any colours."""
+    outline = SHAPES[label](rng)
+    return Actor(outline, lambda scale, side, behind: _paint(rng, outline, scale, side, behind))
+
+
+def _paint(rng: np.random.Generator, outline: Outline, scale: float, side: int, behind: Colour) -> Surface:
     """The object's surface (side, side, 3): a texture, at times shaded or with an inlay of another colour."""
     main, second = distant_colour(rng, behind), random_colour(rng)
     painted = surface(rng, side, side, main, second)
@@ -105,23 +140,25 @@ def _paint(
     return painted
 
 
-def _place(
-    rng: np.random.Generator,
-    *,
-    label: str,
-    content: NDArray[np.float32],
-    owners: NDArray[np.uint8],
-    number: int,
-    behind: NDArray[np.float32],
-) -> bool:
-    """Draw one object into ``content`` (height, width, 3) and ``owners`` (height, width); False where it does not fit.
+@dataclass(frozen=True)
+class Stage:
+    """A picture in the making: ``content`` (height, width, 3), ``owners`` (height, width), the ground's mean colour."""
 
-    It does not fit where too little of it is within the frame, or where it hides over a third of an earlier one.
+    content: Surface
+    owners: NDArray[np.uint8]
+    behind: Colour
+
+
+def _place(rng: np.random.Generator, stage: Stage, casting: Casting, label: str, number: int) -> bool:
+    """Draw one object onto the stage; False where it does not fit.
+
+    It does not fit where too little of it is within the frame, or where it hides too much of an earlier one.
     """
+    content, owners = stage.content, stage.owners
     height, width = owners.shape
     extent = np.exp(rng.uniform(*np.log(_SIZES))) * np.sqrt(height * width)
-    outline = SHAPES[label](rng)
-    points = np.concatenate([ring for ring, _ in outline])
+    actor = casting.act(rng, label)
+    points = np.concatenate([ring for ring, _ in actor.rings])
     scale = extent / float((points.max(axis=0) - points.min(axis=0)).max())
     side = int(np.ceil(2 * scale * float(np.abs(points).max()))) + 2
     left = int(rng.integers(-extent * 0.3, width + extent * 0.3)) - side // 2
@@ -135,22 +172,24 @@ def _place(
     # Cheap refusals first: too little within the frame, or too much in the way, before anything is drawn.
     if covered.size < 0.5 * side * side or np.count_nonzero(covered) > 0.6 * covered.size:
         return False
-    mask = _mask(outline, scale, side)
+    mask = _mask(actor.rings, scale, side)
     cut = mask[inside]
     solid = cut >= _SOLID
     seen = np.count_nonzero(solid)
-    if seen < _LEAST_PIXELS or seen < _LEAST_SHARE * np.count_nonzero(mask >= _SOLID) or _hides(owners, covered[solid]):
+    if seen < _LEAST_PIXELS or seen < casting.shown * np.count_nonzero(mask >= _SOLID):
         return False
-    painted = _paint(rng, outline, scale, side, behind)[inside]
+    if _hides(owners, covered[solid], casting.lost):
+        return False
+    painted = actor.paint(scale, side, stage.behind)[inside]
     content[there] += cut[..., None] * (painted - content[there])
     owners[there][solid] = number
     return True
 
 
-def _hides(owners: NDArray[np.uint8], covered: NDArray[np.uint8]) -> bool:
-    """Whether covering these pixels takes more than a third of what is visible of any object."""
+def _hides(owners: NDArray[np.uint8], covered: NDArray[np.uint8], most: float) -> bool:
+    """Whether covering these pixels takes more than ``most`` of what is visible of any object."""
     lost = np.bincount(covered, minlength=MOST_OBJECTS + 1)[1:]
-    return bool(lost.any()) and bool((lost * 3 > np.bincount(owners.ravel(), minlength=MOST_OBJECTS + 1)[1:]).any())
+    return bool(lost.any()) and bool((lost > most * np.bincount(owners.ravel(), minlength=MOST_OBJECTS + 1)[1:]).any())
 
 
 def _finish(rng: np.random.Generator, content: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -177,28 +216,50 @@ def _boxes(owners: NDArray[np.uint8], labels: list[str]) -> list[tuple[Object, i
     return sorted(found, key=lambda pair: (pair[0].box[1], pair[0].box[0], pair[0].box[3], pair[0].box[2]))
 
 
-def draw_picture(seed: int, index: int, most: int = MOST_OBJECTS) -> Picture:
-    """The picture number ``index`` of a seed, with at most ``most`` objects: the same bytes wherever it is drawn."""
-    rng = np.random.default_rng([seed, index])
-    frame = _frame(rng)
-    content, behind = background(rng, frame.height, frame.width)
-    owners = np.zeros((frame.height, frame.width), np.uint8)
-    # None, one, ... five objects: mostly two to four, as in a filmed scene.
-    wanted = min(int(rng.choice(6, p=(0.04, 0.14, 0.24, 0.26, 0.2, 0.12))), most)
+def draw_number(rng: np.random.Generator) -> int:
+    """How many objects: none, one, ... five; mostly two to four, as in a filmed scene."""
+    return int(rng.choice(6, p=(0.04, 0.14, 0.24, 0.26, 0.2, 0.12)))
+
+
+def populate(rng: np.random.Generator, stage: Stage, casting: Casting, wanted: int) -> list[str]:
+    """Place up to ``wanted`` objects; the labels of those that found room, number 1 first."""
     labels: list[str] = []
     for _ in range(4 * wanted):
         if len(labels) == wanted:
             break
-        label = LABELS[int(rng.integers(len(LABELS)))]
-        if _place(rng, label=label, content=content, owners=owners, number=len(labels) + 1, behind=behind):
+        label = casting.choose(rng)
+        if _place(rng, stage, casting, label, len(labels) + 1):
             labels.append(label)
+    return labels
+
+
+def draw_picture(seed: int, index: int, most: int = MOST_OBJECTS) -> Picture:
+    """The picture number ``index`` of a seed, with at most ``most`` objects: the same bytes wherever it is drawn."""
+    rng = np.random.default_rng([seed, index])
+    frame = draw_frame(rng)
+    content, behind = background(rng, frame.height, frame.width)
+    stage = Stage(content, np.zeros((frame.height, frame.width), np.uint8), behind)
+    wanted = min(draw_number(rng), most)
+    return finish_picture(rng, frame, stage, populate(rng, stage, _SHAPES_ALONE, wanted))
+
+
+def choose_shape(rng: np.random.Generator) -> str:
+    """The label of one of the geometric shapes, each as often."""
+    return LABELS[int(rng.integers(len(LABELS)))]
+
+
+_SHAPES_ALONE = Casting(choose_shape, shape_actor, shown=0.6, lost=1 / 3)
+
+
+def finish_picture(rng: np.random.Generator, frame: Frame, stage: Stage, labels: list[str]) -> Picture:
+    """Pad the content to the square and find the boxes of what is visible."""
     pixels = np.empty((SIDE, SIDE, 3), np.uint8)
     pixels[:] = PAD_COLOUR
     padded = np.zeros((SIDE, SIDE), np.uint8)
     rows = slice(frame.top, frame.top + frame.height)
     columns = slice(frame.left, frame.left + frame.width)
-    pixels[rows, columns] = _finish(rng, content)
-    padded[rows, columns] = owners
+    pixels[rows, columns] = _finish(rng, stage.content)
+    padded[rows, columns] = stage.owners
     found = _boxes(padded, labels)
     renumber = np.zeros(MOST_OBJECTS + 1, np.uint8)
     renumber[[number for _, number in found]] = np.arange(1, len(found) + 1)

@@ -13,6 +13,9 @@ from PIL import Image
 # clouds over its surface.
 _FLAT, _FLAT_OR_CLOUDED, _CLOUDY_GROUND = 0.35, 0.45, 0.5
 
+# How often a terrain is rippled, and under a net of light.
+_RIPPLED, _LIT = 0.35, 0.4
+
 Surface = NDArray[np.float32]
 #: Where a surface has its second colour, 0-1 (height, width).
 Pattern = NDArray[np.float32]
@@ -102,4 +105,33 @@ def background(rng: np.random.Generator, height: int, width: int) -> tuple[Surfa
     painted = surface(rng, height, width, main, near)
     if rng.random() < _CLOUDY_GROUND:
         painted = painted + np.float32(rng.uniform(0.1, 0.45)) * (smooth_noise(rng, height, width) - 128)
+    return painted, painted.mean(axis=(0, 1))
+
+
+def _layers(rng: np.random.Generator, height: int, width: int) -> Pattern:
+    """Grey noise 0-1 (height, width), from coarse to fine, each layer half as strong as the one before it."""
+    cells, total = int(rng.integers(2, 5)), np.zeros((height, width), np.float32)
+    for octave in range(4):
+        size = cells << octave
+        grid = Image.fromarray(rng.random((size, size), dtype=np.float32))
+        total += np.asarray(grid.resize((width, height), Image.Resampling.BICUBIC)) * np.float32(0.5**octave)
+    return total / np.float32(1.875)
+
+
+def terrain(rng: np.random.Generator, height: int, width: int) -> tuple[Surface, Colour]:
+    """A ground as if out of doors (height, width, 3) and its mean colour (3,).
+
+    Layered noise through a scale of four colours that are near each other, at times rippled, and at times under a net
+    of light.
+    """
+    relief = _layers(rng, height, width)
+    if rng.random() < _RIPPLED:
+        waves = _coordinates(height, width, rng.uniform(0, np.pi)) / rng.uniform(2, 12) + 8 * relief
+        relief = relief + np.float32(rng.uniform(0.05, 0.2)) * np.sin(waves)
+    scale = np.sort(rng.uniform(0, 255, (1, 3)) + np.cumsum(rng.uniform(0, 55, (4, 3)), axis=0) - 70, axis=0)
+    marks = np.linspace(0.2, 0.8, len(scale))
+    painted = np.stack([np.interp(relief, marks, scale[:, channel]) for channel in range(3)], axis=2).astype(np.float32)
+    if rng.random() < _LIT:
+        net = np.exp(-np.abs(_layers(rng, height, width) - _layers(rng, height, width)) * np.float32(24))
+        painted = painted + np.float32(rng.uniform(20, 110)) * net[..., None]
     return painted, painted.mean(axis=(0, 1))

@@ -1,7 +1,7 @@
-"""The run: first the tower alone by its auxiliary loss, then everything together.
+"""The run: first the tower alone by its auxiliary loss, then everything together on shapes, then on scenes.
 
 The tower alone is three times cheaper a picture (120 against 35 pictures a second), and the language model has nothing
-to learn from it until it sees.
+to learn from it until it sees. Scenes come last, when finding is learnt: they teach to tell things apart.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from pretraining.auxiliary import PatchHeads
+from pretraining.auxiliary import PatchHeads, SceneHeads
 from pretraining.batches import Batch, Batches, Conversations
 from pretraining.evaluate import evaluate
 from pretraining.folders import write_model, write_state
 from pretraining.losses import LanguageLoss, joint_loss, tower_loss
 from pretraining.model import TOWER_WIDTH, build_model, build_processor
 from pretraining.muon import Muon
+from pretraining.scenes import draw_scene
 from pretraining.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Plan:
     """What a run is: everything that its weights depend on, apart from the versions of the libraries.
 
     ``matrix_rate`` and ``other_rate`` are the highest learning rates of Muon (the matrices of the layers) and of AdamW
-    (embeddings, norms, biases, heads); Muon's is its authors', AdamW's and the rest were found by short trials.
+    (embeddings, norms, biases, heads); Muon's is its authors', AdamW's and the rest were found by short trials. The
+    scenes take ``scene_share`` of them.
     """
 
     seed: int = 0
@@ -50,6 +52,9 @@ class Plan:
     cool_steps: int = 450
     batch: int = 48
     easy_steps: int = 300
+    scene_steps: int = 2100
+    scene_share: float = 0.5
+    scene_cool_steps: int = 700
     matrix_rate: float = 0.02
     other_rate: float = 2e-3
     decay: float = 0.01
@@ -82,6 +87,7 @@ class Run:
         self.heads = PatchHeads(TOWER_WIDTH)
         self._language = LanguageLoss(self.tokenizer)
         self._optimizers = self._build_optimizers()
+        self._among_scenes = False
         self._step = 0
         self._scores: dict[str, object] = {}
         self._began = self._saved = self._scored = time.monotonic()
@@ -112,6 +118,8 @@ class Run:
         state = torch.load(self.watch.state, weights_only=True)
         if state["plan"] != asdict(self.plan):
             raise ValueError(f"{self.watch.state} belongs to another plan: {state['plan']}, not {asdict(self.plan)}")
+        if state["step"] > self._shape_steps:
+            self._turn_to_scenes()
         self.model.load_state_dict(state["model"])
         self.heads.load_state_dict(state["heads"])
         for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
@@ -119,12 +127,24 @@ class Run:
         self._step, self._before = state["step"], state["seconds"]
 
     @property
+    def _shape_steps(self) -> int:
+        return self.plan.tower_steps + self.plan.steps
+
+    def _turn_to_scenes(self) -> None:
+        """Give the tower the heads of the scenes, and forget the momentum of what it did before."""
+        if not self._among_scenes:
+            self._among_scenes = True
+            torch.manual_seed(self.plan.seed)
+            self.heads = SceneHeads(TOWER_WIDTH, self.heads)
+            self._optimizers = self._build_optimizers()
+
+    @property
     def seconds(self) -> float:
         """Wall time of the run until now, that before its interruptions included."""
         return self._before + time.monotonic() - self._began
 
     def train(self) -> None:
-        """Both phases, to the end of the plan."""
+        """All phases, to the end of the plan."""
         plan, conversations = self.plan, Conversations(self.tokenizer)
         drawn = plan.tower_steps * plan.tower_batch
         first = Batches(conversations, seed=plan.seed, first=0, size=plan.tower_batch, steps=plan.tower_steps)
@@ -132,7 +152,20 @@ class Run:
             conversations, seed=plan.seed, first=drawn, size=plan.batch, steps=plan.steps, easy=plan.easy_steps
         )
         self._phase(first, 0, lambda batch: tower_loss(self.model, self.heads, batch))
-        self._phase(second, plan.tower_steps, lambda batch: joint_loss(self.model, self.heads, self._language, batch))
+        third = Batches(
+            conversations,
+            seed=plan.seed,
+            first=drawn + plan.steps * plan.batch,
+            size=plan.batch,
+            steps=plan.scene_steps,
+            draw=draw_scene,
+        )
+        self._phase(second, plan.tower_steps, self._joint)
+        self._turn_to_scenes()
+        self._phase(third, self._shape_steps, self._joint)
+
+    def _joint(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        return joint_loss(self.model, self.heads, self._language, batch)
 
     def _phase(self, batches: Batches, offset: int, loss: Loss) -> None:
         """The steps of one phase that are still to do; ``offset`` is the number of steps before it."""
@@ -201,8 +234,13 @@ def rate_shares(plan: Plan, step: int) -> tuple[float, float]:
 
     Each warms up, then falls along a cosine to a fiftieth at the end of ``span``; the tower's curve spans both phases,
     the rest's the second. The last ``cool_steps`` bring both down to nothing in a straight line, so that a run can end
-    before its span does: most of what a lower rate gives comes in the first steps at it (Haegele et al., 2024).
+    before its span does: most of what a lower rate gives comes in the first steps at it (Haegele et al., 2024). Among
+    the scenes both stay at ``scene_share`` from the warm-up to the last ``scene_cool_steps``, which end likewise.
     """
+    among_scenes = step - plan.tower_steps - plan.steps
+    if among_scenes >= 0:
+        warm, left = (among_scenes + 1) / plan.warm_up, (plan.scene_steps - among_scenes) / plan.scene_cool_steps
+        return (plan.scene_share * min(1.0, warm, left),) * 2
 
     def curve(done: int, total: int) -> float:
         if done < 0:

@@ -5,7 +5,18 @@ import torch
 
 from pretraining.train import Plan, Run, Watch, rate_shares
 
-PLAN = Plan(seed=0, tower_steps=2, tower_batch=4, steps=3, batch=4, easy_steps=1, span=3, cool_steps=2)
+PLAN = Plan(
+    seed=0,
+    tower_steps=2,
+    tower_batch=4,
+    steps=3,
+    batch=4,
+    easy_steps=1,
+    span=3,
+    cool_steps=2,
+    scene_steps=2,
+    scene_cool_steps=1,
+)
 
 
 def watch(folder):
@@ -24,7 +35,7 @@ def weights(run):
     return torch.cat([parameter.detach().flatten() for parameter in run.model.parameters()])
 
 
-@pytest.mark.parametrize("stop", [1, 2, 4])
+@pytest.mark.parametrize("stop", [1, 2, 4, 5, 6])
 def test_an_interrupted_run_ends_with_the_same_weights(tmp_path, monkeypatch, stop):
     whole = Run(PLAN, watch(tmp_path / "whole"))
     (tmp_path / "whole").mkdir()
@@ -41,7 +52,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(tmp_path, monkeypatch, st
 
     assert torch.equal(weights(whole), weights(again))
     lines = (tmp_path / "cut/log.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5]
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def _stop(run, step):
@@ -66,6 +77,16 @@ def test_the_rates_rise_then_fall():
     assert max(tower for tower, _ in shares) == shares[9][0]
     assert shares[199][0] == pytest.approx(shares[199][1], abs=0.01)
     assert shares[199][1] < 0.02
+
+
+def test_among_scenes_the_rates_stay_until_they_cool_down():
+    plan = Plan(tower_steps=10, steps=10, scene_steps=100, scene_share=0.5, scene_cool_steps=40, warm_up=10)
+    shares = [rate_shares(plan, step) for step in range(20, 120)]
+    assert all(tower == rest for tower, rest in shares)
+    assert shares[0][0] == pytest.approx(0.05)
+    assert {tower for tower, _ in shares[9:60]} == {0.5}
+    assert shares[80][0] == pytest.approx(0.25)
+    assert 0 < shares[99][0] < 0.02
 
 
 def test_a_run_that_ends_sooner_is_the_same_until_it_cools_down():

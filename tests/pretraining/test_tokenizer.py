@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pretraining.answers import TEMPLATES, detect_answer
+from pretraining.answers import detect_answer, read_prompts
 from pretraining.pictures import Object
 from pretraining.shapes import LABELS
 from pretraining.tokenizer import COORDINATES, train_tokenizer
@@ -50,5 +50,5 @@ def test_the_pieces_of_an_answer_are_single_tokens(processor, text):
 
 
 def test_the_prompts_are_short(processor):
-    for wordings in json.loads(TEMPLATES.read_text(encoding="utf-8"))["en"].values():
+    for wordings in read_prompts().values():
         assert all(len(processor.tokenizer.tokenize(wording)) <= 16 for wording in wordings)
