@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import io
 import logging
+import os
 import re
 import sys
 import time
@@ -51,6 +53,9 @@ def configure_logging(phase: str, *, folder: Path | None = None, rank: int = 0) 
         rank: The process's rank; only rank 0 speaks to the terminal or to standard output.
     """
     _close_earlier_log()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A path or label that the terminal's encoding lacks must not end the phase that names it.
+        sys.stdout.reconfigure(errors="backslashreplace")
     stream = _open_log(folder, phase, rank) if folder is not None else None
     structlog.configure(
         processors=[
@@ -80,7 +85,7 @@ def progress(total: int, what: str, unit: str) -> Iterator[Callable[[int], None]
     Yields:
         A function that takes the number of units just done.
     """
-    if sys.stdout.isatty():
+    if _on_terminal():
         with _bar() as bar:
             task = bar.add_task(what, total=total, unit=unit)
             yield lambda steps: bar.update(task, advance=steps)
@@ -135,7 +140,7 @@ class _Writer:
         self._stream = stream
         self._speak = speak
         self._json = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
-        self._console = structlog.dev.ConsoleRenderer(colors=True, pad_event_to=24) if sys.stdout.isatty() else None
+        self._console = structlog.dev.ConsoleRenderer(colors=True, pad_event_to=24) if _on_terminal() else None
 
         if stream is not None:
             atexit.register(stream.close)
@@ -151,9 +156,16 @@ class _Writer:
         line = str(self._json(logger, method, dict(event)))
         self._keep(line)
         if self._speak:
-            shown = line if self._console is None else self._for_people(logger, method, event)
-            print(shown, flush=True)  # noqa: T201  standard output is what kubectl logs shows
+            self._say(line if self._console is None else self._for_people(logger, method, event))
         return line
+
+    def _say(self, shown: str) -> None:
+        try:
+            print(shown, flush=True)  # noqa: T201  standard output is what kubectl logs shows
+        except OSError:
+            # The reader has left (`| head`) or its disk is full: that must not cost the work; the file has the event.
+            self._speak = False
+            _discard_output()
 
     def _keep(self, line: str) -> None:
         if self._stream is None:
@@ -173,6 +185,18 @@ class _Writer:
         return str(self._console(logger, method, shown))
 
 
+def _on_terminal() -> bool:
+    # None where the process was started with standard output closed.
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _discard_output() -> None:
+    """Send standard output nowhere, also what is left in its buffer: flushed at the end, it would fail again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def _without_secrets(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     return {key: "***" if SECRET_KEYS.search(str(key)) else value for key, value in event.items()}
 
@@ -187,7 +211,7 @@ def _close_earlier_log() -> None:
 def _open_log(folder: Path, phase: str, rank: int) -> IO[str]:
     folder.mkdir(parents=True, exist_ok=True)
     # Line buffered: a kill loses no whole line.
-    return (folder / f"{phase}-{rank}.jsonl").open("a", encoding="utf-8", buffering=1)
+    return (folder / f"{phase}-{rank}.jsonl").open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
 
 
 def _bar() -> Progress:

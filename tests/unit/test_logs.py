@@ -70,3 +70,38 @@ def test_on_a_terminal_there_is_a_bar_with_rate_and_time_left():
     assert "/s" in text
     assert "left" in text
     assert "{" not in text
+
+
+TALK = """
+import sys
+from pathlib import Path
+from sam2vlm.logs import configure_logging, get_logger
+configure_logging("prepare", folder=Path(sys.argv[1]))
+for number in range(3):
+    get_logger("prepare").info("reading", number=number, path=sys.argv[2])
+"""
+
+
+def talk(folder, *, redirect="", path="a", **environment):
+    """Log three events in a process of its own, started by a shell; return its end and the events of its file."""
+    ended = subprocess.run(
+        ["bash", "-c", f'"$0" -c "$1" "$2" "$3" {redirect}', sys.executable, TALK, folder, path],
+        env={**os.environ, **environment},
+        capture_output=True,
+        check=False,
+    )
+    return ended, [json.loads(line) for line in (folder / "prepare-0.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("redirect", ["| true; exit ${PIPESTATUS[0]}", ">/dev/full", ">&-"])
+def test_a_lost_standard_output_does_not_end_the_work(tmp_path, redirect):
+    ended, kept = talk(tmp_path, redirect=redirect)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert [event["number"] for event in kept] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("path", ["r\u00f6", b"r\xff"])
+def test_a_name_that_cannot_be_encoded_does_not_end_the_work(tmp_path, path):
+    ended, kept = talk(tmp_path, path=path, PYTHONIOENCODING="ascii")
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert len(ended.stdout.splitlines()) == len(kept) == 3
