@@ -32,6 +32,10 @@ TERMINATION_LOG = "SAM2VLM_TERMINATION_LOG"
 TERMINATION_LIMIT_BYTES = 4000  # Kubernetes keeps 4,096
 
 
+class _Stopped(BaseException):
+    """SIGTERM came. Libraries catch every Exception here and there, and would work on, so this is none."""
+
+
 def run_job(phase: str, work: Callable[[], str]) -> NoReturn:
     """Run a phase and leave the process with the exit code that fits its end.
 
@@ -97,8 +101,10 @@ def _guarded(phase: str, work: Callable[[], str]) -> int:
         return _fail(phase, error)
     except OSError as error:
         return _fail(phase, from_os_error(error, doing=f"running {phase}"))
-    except KeyboardInterrupt:
-        return _fail(phase, InterruptedRunError("interrupted from the keyboard; start it again to go on"))
+    except (_Stopped, KeyboardInterrupt) as stop:
+        return _fail(
+            phase, InterruptedRunError(f"{str(stop) or 'interrupted from the keyboard'}; start it again to go on")
+        )
     except MemoryError:
         return _fail(phase, InterruptedRunError("out of memory; give the phase more, or lower its batch size"))
     except Exception as error:  # noqa: BLE001  the edge of the process: an unforeseen error becomes one event
@@ -127,5 +133,7 @@ def _last_words(text: str) -> None:
 
 
 def _interrupt(_signal: int, _frame: Any) -> None:
+    # A second one would cut the clearing up short, or kill the interpreter at its end: no exit code, so no resume.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # A handled SIGTERM must not end with 0: the Job would count as complete (KEP-3329).
-    raise InterruptedRunError("stopped by SIGTERM; start it again to go on")
+    raise _Stopped("stopped by SIGTERM")

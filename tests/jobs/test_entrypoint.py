@@ -20,6 +20,25 @@ def sleep():
 def fail(error):
     raise error
 
+def swallow():
+    try:
+        sleep()
+    except Exception:
+        return "last words"
+
+def mistake():
+    try:
+        sleep()
+    except Exception as error:
+        raise ImportError("no such module") from error
+
+def linger():
+    try:
+        sleep()
+    finally:
+        print('{"event": "clearing up"}', flush=True)
+        time.sleep(1)
+
 run_job("prepare", {
     "done": lambda: "last words",
     "data": lambda: fail(DataError("broken", source="export.zip")),
@@ -29,6 +48,9 @@ run_job("prepare", {
     "bug": lambda: 1 / 0,
     "keyboard": lambda: fail(KeyboardInterrupt()),
     "sleep": sleep,
+    "swallow": swallow,
+    "mistake": mistake,
+    "linger": linger,
 }[sys.argv[1]])
 """
 
@@ -65,6 +87,27 @@ def test_sigterm_ends_with_75_so_that_the_job_is_not_complete():
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 75
         assert "SIGTERM" in process.stdout.read()
+
+
+@pytest.mark.parametrize("way", ["swallow", "mistake"])
+def test_no_library_takes_sigterm_for_an_error_of_its_own(way):
+    with subprocess.Popen([sys.executable, "-c", SCRIPT, way], stdout=subprocess.PIPE, text=True) as process:
+        assert "ready" in process.stdout.readline()
+        time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 75
+
+
+def test_a_second_sigterm_while_clearing_up_changes_nothing():
+    with subprocess.Popen([sys.executable, "-c", SCRIPT, "linger"], stdout=subprocess.PIPE, text=True) as process:
+        assert "ready" in process.stdout.readline()
+        time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        assert "clearing up" in process.stdout.readline()
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 75
+        assert time.monotonic() - began > 0.8
 
 
 def test_a_termination_log_that_cannot_be_written_does_not_fail_the_phase(tmp_path, monkeypatch):
