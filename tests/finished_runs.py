@@ -12,7 +12,7 @@ import torch
 from datasets import DatasetDict
 from peft import LoraConfig, get_peft_model
 
-from sam2vlm.artifacts import Counts, RunLayout, open_phase, read_manifest
+from sam2vlm.artifacts import Counts, RunLayout, digest_of_file, open_phase, read_manifest
 from sam2vlm.config import ModelRegistry
 from sam2vlm.evaluation.evaluator import evaluate
 from sam2vlm.modeling.loading import load_model, load_processor
@@ -101,7 +101,7 @@ def _train(layout: RunLayout, spread: float) -> None:
             "lora": {"rank": 4, "alpha": 8.0, "dropout": 0.0},
         },
     }
-    digest = json.loads(layout.manifest("prepare").read_text())["fingerprint"]
+    digest = digest_of_file(layout.manifest("prepare"))
     with open_phase(
         layout, "train", inputs={"prepare": digest, "model": source.digest}, settings=settings, seed=0, resumable=True
     ) as phase:

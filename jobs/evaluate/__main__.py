@@ -8,7 +8,7 @@ from jobs.catalog import known_names
 from jobs.entrypoint import last_words, open_run, run_job
 from jobs.evaluate.settings import EvaluateSettings
 from jobs.job_settings import load_settings
-from sam2vlm.artifacts import Manifest, PhaseWork, input_from_phase, open_phase
+from sam2vlm.artifacts import Manifest, PhaseWork, inputs_from_phases, open_phase
 from sam2vlm.logs import get_logger
 from sam2vlm.modeling.trained import find_trained_base
 
@@ -19,18 +19,17 @@ def work() -> str:
     """Evaluate, or say that it is done already. Needs no torch itself."""
     settings = load_settings(EvaluateSettings, known=known_names())
     layout = open_run(settings.run, PHASE)
-    prepared, _ = input_from_phase(layout, "prepare")
-    trained, train = input_from_phase(layout, "train")
+    read = inputs_from_phases(layout, "prepare", "train")
     with open_phase(
         layout,
         PHASE,
-        inputs={"prepare": prepared, "train": trained},
+        inputs={name: digest for name, (digest, _) in read.items()},
         settings=_deciding(settings),
         seed=settings.seed,
         replace=settings.replace,
     ) as phase:
         if phase.finished is None:
-            _evaluate(phase, settings, train)
+            _evaluate(phase, settings, read["train"][1])
         else:
             get_logger(PHASE).info("already done", folder=str(phase.folder))
         return last_words(layout, PHASE, already=phase.finished is not None)

@@ -8,7 +8,7 @@ from jobs.catalog import known_names
 from jobs.entrypoint import last_words, open_run, run_job
 from jobs.export.settings import ExportSettings
 from jobs.job_settings import load_settings
-from sam2vlm.artifacts import Counts, Manifest, PhaseWork, input_from_phase, open_phase
+from sam2vlm.artifacts import Counts, Manifest, PhaseWork, inputs_from_phases, open_phase
 from sam2vlm.logs import get_logger
 from sam2vlm.modeling.trained import find_trained_base
 
@@ -20,7 +20,7 @@ def work() -> str:
     """Export, or say that it is done already. Needs no torch itself."""
     settings = load_settings(ExportSettings, known=known_names())
     layout = open_run(settings.run, PHASE)
-    read = {name: input_from_phase(layout, name) for name in EARLIER}
+    read = inputs_from_phases(layout, *EARLIER)
     with open_phase(
         layout,
         PHASE,

@@ -104,6 +104,15 @@ def test_an_adapter_that_changed_is_refused(copied):
     assert "changed since the phase finished" in sentence
 
 
+def test_another_dataset_than_the_one_that_was_trained_on_is_refused(copied):
+    """Its test frames may be among those that were trained on."""
+    path = copied.manifest("prepare")
+    path.write_text(path.read_text().replace('"reef.mp4"', '"other.mp4"'))
+    code, sentence = refused(copied)
+    assert code == 65
+    assert "was made from another prepare" in sentence
+
+
 def test_a_setting_that_is_impossible_or_unknown_is_refused(copied):
     assert refused(copied, EVALUATION__BATCH_SIZE=0)[0] == 78
     code, sentence = refused(copied, EVALUATION__BATCHSIZE=4)

@@ -4,7 +4,7 @@ from sam2vlm.artifacts.atomic import canonical_json, open_atomic, publish_folder
 from sam2vlm.artifacts.digests import digest_of_file, digest_of_tree, digest_of_value, files_below
 from sam2vlm.artifacts.layout import PHASES, RunLayout
 from sam2vlm.artifacts.manifest import Counts, FileRecord, Manifest, read_manifest, records_of, verify_outputs
-from sam2vlm.artifacts.phase import PhaseWork, input_from_phase, open_phase
+from sam2vlm.artifacts.phase import PhaseWork, input_from_phase, inputs_from_phases, open_phase
 
 __all__ = [
     "PHASES",
@@ -19,6 +19,7 @@ __all__ = [
     "digest_of_value",
     "files_below",
     "input_from_phase",
+    "inputs_from_phases",
     "open_atomic",
     "open_phase",
     "publish_folder",

@@ -15,7 +15,7 @@ from sam2vlm import __version__
 from sam2vlm.artifacts.atomic import publish_folder, write_json
 from sam2vlm.artifacts.digests import digest_of_file, digest_of_value
 from sam2vlm.artifacts.manifest import Counts, Manifest, read_manifest, records_of, verify_outputs
-from sam2vlm.errors import InterruptedRunError, SettingsError
+from sam2vlm.errors import DataError, InterruptedRunError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sam2vlm.artifacts.layout import RunLayout
 
-__all__ = ["PhaseWork", "input_from_phase", "open_phase"]
+__all__ = ["PhaseWork", "input_from_phase", "inputs_from_phases", "open_phase"]
 
 STARTED = "started.json"
 VERSIONED = (
@@ -158,6 +158,32 @@ def input_from_phase(layout: RunLayout, name: str) -> tuple[str, Manifest]:
     manifest = read_manifest(path)
     verify_outputs(path.parent, manifest)
     return digest_of_file(path), manifest
+
+
+def inputs_from_phases(layout: RunLayout, *names: str) -> dict[str, tuple[str, Manifest]]:
+    """Read earlier phases as inputs, as :func:`input_from_phase` does, and check that they belong together.
+
+    Args:
+        layout: The run's paths.
+        names: The phases.
+
+    Raises:
+        DataError: One has not finished, a file of it changed since, or it was made from another result of an
+            earlier one than the one that lies there now: a model that is tested on frames it was trained on.
+    """
+    read = {name: input_from_phase(layout, name) for name in names}
+    for name, (_, manifest) in read.items():
+        for earlier, digest in manifest.inputs.items():
+            if earlier in read and digest != read[earlier][0]:
+                raise DataError(
+                    f"was made from another {earlier} than the one that is there; run {name} again, with "
+                    "SAM2VLM_REPLACE=true",
+                    source=layout.manifest(name),
+                    field=f"inputs.{earlier}",
+                    expected=read[earlier][0],
+                    found=digest,
+                )
+    return read
 
 
 def _finished_work(

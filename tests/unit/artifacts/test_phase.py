@@ -7,7 +7,17 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from sam2vlm.artifacts import Counts, RunLayout, input_from_phase, open_phase, read_manifest, verify_outputs, write_text
+from sam2vlm.artifacts import (
+    Counts,
+    RunLayout,
+    digest_of_file,
+    input_from_phase,
+    inputs_from_phases,
+    open_phase,
+    read_manifest,
+    verify_outputs,
+    write_text,
+)
 from sam2vlm.errors import DataError, InterruptedRunError, SettingsError
 
 DIGEST = "0" * 64
@@ -126,6 +136,21 @@ def test_a_changed_output_is_named(tmp_path, spoil, message):
     assert caught.value.source == str(tmp_path / "prepare" / "out.txt")
     with pytest.raises(DataError, match=message):
         work(tmp_path)
+
+
+def test_phases_that_were_made_from_each_other_are_inputs(tmp_path):
+    layout = RunLayout(tmp_path)
+    work(tmp_path)
+    prepared = digest_of_file(layout.manifest("prepare"))
+    with open_phase(layout, "train", inputs={"prepare": prepared, "model": DIGEST}, settings={}, seed=0) as phase:
+        phase.finish(counts=Counts(seen=0, kept=0), facts={})
+    read = inputs_from_phases(layout, "prepare", "train")
+    assert {name: digest for name, (digest, _) in read.items()} == {
+        name: digest_of_file(layout.manifest(name)) for name in ("prepare", "train")
+    }
+    work(tmp_path, seed=2, replace=True)
+    with pytest.raises(DataError, match="was made from another prepare than the one that is there; run train again"):
+        inputs_from_phases(layout, "prepare", "train")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"phase": 3}', json.dumps({"format": "other/1"})])
