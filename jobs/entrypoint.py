@@ -19,6 +19,7 @@ from sam2vlm.errors import (
     InterruptedRunError,
     Sam2vlmError,
     SettingsError,
+    from_library_error,
     from_os_error,
 )
 from sam2vlm.logs import configure_logging, get_logger
@@ -108,12 +109,20 @@ def _guarded(phase: str, work: Callable[[], str]) -> int:
     except MemoryError:
         return _fail(phase, InterruptedRunError("out of memory; give the phase more, or lower its batch size"))
     except Exception as error:  # noqa: BLE001  the edge of the process: an unforeseen error becomes one event
-        # The traceback is a field of the one JSON event, not free text after it.
-        get_logger(phase).error("failed", error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
-        _last_words(f"{type(error).__name__}: {error}")
-        return EXIT_UNFORESEEN
+        return _fail_unforeseen(phase, error)
     _last_words(words)
     return EXIT_OK
+
+
+def _fail_unforeseen(phase: str, error: Exception) -> int:
+    known = from_library_error(error, doing=f"running {phase}")
+    if known is not None:
+        return _fail(phase, known)
+    # The traceback is a field of the one JSON event, not free text after it.
+    told = f"{type(error).__name__}: {error}"
+    get_logger(phase).error("failed", error=told, traceback="".join(traceback.format_exception(error)))
+    _last_words(told)
+    return EXIT_UNFORESEEN
 
 
 def _fail(phase: str, error: Sam2vlmError) -> int:

@@ -15,7 +15,14 @@ from jobs.job_settings import load_settings
 from jobs.train.launcher import Verdict, die_with_parent, leave_verdict
 from jobs.train.settings import TrainSettings, deciding_settings, training_config
 from sam2vlm.artifacts import PhaseWork
-from sam2vlm.errors import EXIT_OK, EXIT_UNFORESEEN, InterruptedRunError, Sam2vlmError, from_os_error
+from sam2vlm.errors import (
+    EXIT_OK,
+    EXIT_UNFORESEEN,
+    InterruptedRunError,
+    Sam2vlmError,
+    from_library_error,
+    from_os_error,
+)
 from sam2vlm.logs import get_logger
 
 
@@ -34,10 +41,18 @@ def main() -> int:
     except MemoryError:
         verdict = Verdict(InterruptedRunError.exit_code, "out of memory; give training more, or lower its batch size")
     except Exception as error:  # noqa: BLE001  the edge of the process: an unforeseen error becomes one event
-        verdict = Verdict(EXIT_UNFORESEEN, f"{type(error).__name__}: {error}")
-        get_logger("worker").error("failed", error=verdict.message, traceback=traceback.format_exc())
+        verdict = _unforeseen(error)
     leave_verdict(Path(arguments["verdicts"]), rank, verdict)
     return verdict.exit_code
+
+
+def _unforeseen(error: Exception) -> Verdict:
+    known = from_library_error(error, doing="training")
+    if known is not None:
+        return Verdict(known.exit_code, str(known))
+    told = f"{type(error).__name__}: {error}"
+    get_logger("worker").error("failed", error=told, traceback="".join(traceback.format_exception(error)))
+    return Verdict(EXIT_UNFORESEEN, told)
 
 
 def _work(rank: int, arguments: dict[str, Any]) -> None:

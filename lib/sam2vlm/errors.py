@@ -14,7 +14,11 @@ what was expected and what was found, in that order.
 from __future__ import annotations
 
 import errno
-from typing import Self
+import re
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "EXIT_DATA",
@@ -26,6 +30,7 @@ __all__ = [
     "InterruptedRunError",
     "Sam2vlmError",
     "SettingsError",
+    "from_library_error",
     "from_os_error",
 ]
 
@@ -34,6 +39,10 @@ EXIT_UNFORESEEN = 1
 EXIT_DATA = 65
 EXIT_TEMPORARY = 75
 EXIT_SETTINGS = 78
+
+# How safetensors and tokenizers (Rust) tell ENOSPC and EDQUOT, and how torch's archive writer (C++) any failed write.
+FULL = re.compile(r"\(os error (28|122)\)")
+UNWRITTEN = re.compile(r"iostream error|PytorchStreamWriter failed|inline_container\.cc:\d+\] \. unexpected pos")
 
 
 class Sam2vlmError(Exception):
@@ -133,6 +142,35 @@ def from_os_error(error: OSError, *, doing: str) -> Sam2vlmError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG):
         return DataError(f"cannot be used while {doing}", source=place, found=reason.lower())
     return InterruptedRunError(f"{reason.lower()} while {doing}", source=place)
+
+
+def from_library_error(error: BaseException, *, doing: str) -> Sam2vlmError | None:
+    """Find the failed write behind an exception that a library made of it, without errno and without name.
+
+    Args:
+        error: What came out of the library.
+        doing: What was being done, as in "training".
+
+    Returns:
+        The error that fits, or None where no write failed.
+    """
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            return from_os_error(cause, doing=doing)
+        if FULL.search(str(cause)):
+            return from_os_error(OSError(errno.ENOSPC, str(cause)), doing=doing)
+        if UNWRITTEN.search(str(cause)):
+            return InterruptedRunError(
+                f"a file could not be written while {doing}; most likely no space is left: free some or enlarge it",
+                source="the volume",
+            )
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _shortened(text: str, limit: int = 120) -> str:
