@@ -103,7 +103,7 @@ def read_manifest(path: Path) -> Manifest:
         raise DataError(
             first["msg"], source=path, field=".".join(map(str, first["loc"])), found=first["input"]
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError("is not a JSON manifest", source=path, found=error) from None
 
 

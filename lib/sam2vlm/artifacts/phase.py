@@ -16,6 +16,7 @@ from sam2vlm.artifacts.atomic import publish_folder, write_json
 from sam2vlm.artifacts.digests import digest_of_file, digest_of_value
 from sam2vlm.artifacts.manifest import Counts, Manifest, read_manifest, records_of, verify_outputs
 from sam2vlm.errors import DataError, InterruptedRunError, SettingsError
+from sam2vlm.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -120,11 +121,13 @@ def open_phase(
         settings: The settings that decide the result, as JSON values; no paths, no worker counts, no secrets.
         seed: The seed of every random choice.
         resumable: Keep half-finished work of the same fingerprint (train); otherwise start clean.
-        replace: Where the folder holds other work (other inputs or settings), discard it instead of refusing.
+        replace: Where the folder holds other work (other inputs or settings) or a damaged result, discard it instead
+            of refusing.
 
     Raises:
         SettingsError: The folder holds the result of other inputs or settings, or half-finished work of others
             that a resumable phase would lose, and ``replace`` is not set.
+        DataError: The folder holds a damaged result, and ``replace`` is not set.
         InterruptedRunError: Another process is at work on this phase of this run.
     """
     layout.root.mkdir(parents=True, exist_ok=True)
@@ -152,10 +155,14 @@ def input_from_phase(layout: RunLayout, name: str) -> tuple[str, Manifest]:
     """Read an earlier phase as an input: its manifest's digest and the manifest, all its files verified.
 
     Raises:
-        DataError: The phase has not finished, or a file of it changed since.
+        DataError: The phase has not finished, or a file of it or the manifest itself changed since.
     """
     path = layout.manifest(name)
     manifest = read_manifest(path)
+    if manifest.phase != name:
+        raise DataError("is another phase's manifest", source=path, field="phase", expected=name, found=manifest.phase)
+    if manifest.fingerprint != _fingerprint(name, manifest.inputs, manifest.settings, manifest.seed):
+        raise DataError("its inputs, settings or seed were changed by hand", source=path, field="fingerprint")
     verify_outputs(path.parent, manifest)
     return digest_of_file(path), manifest
 
@@ -191,11 +198,18 @@ def _finished_work(
 ) -> Manifest | None:
     if not (final / "manifest.json").is_file():
         return None
-    manifest = read_manifest(final / "manifest.json")
-    if manifest.fingerprint == fingerprint:
-        verify_outputs(final, manifest)
-        (final / STARTED).unlink(missing_ok=True)
-        return manifest
+    try:
+        manifest = read_manifest(final / "manifest.json")
+        if manifest.fingerprint == fingerprint:
+            verify_outputs(final, manifest)
+            (final / STARTED).unlink(missing_ok=True)
+            return manifest
+    except DataError as error:
+        if not replace:
+            raise
+        # Otherwise nothing but a hand that deletes the folder would help a run that was damaged.
+        get_logger(name).warning("discarding a damaged result", reason=str(error))
+        return None
     if not replace:
         changed = sorted(
             key for key in {*settings, *manifest.settings} if settings.get(key) != manifest.settings.get(key)

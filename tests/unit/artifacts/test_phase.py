@@ -138,6 +138,29 @@ def test_a_changed_output_is_named(tmp_path, spoil, message):
         work(tmp_path)
 
 
+@pytest.mark.parametrize("damage", [lambda path: path.write_text("{"), lambda path: (path.parent / "out.txt").unlink()])
+def test_a_damaged_result_may_be_replaced(tmp_path, damage):
+    first, _ = work(tmp_path)
+    damage(tmp_path / "prepare" / "manifest.json")
+    with pytest.raises(DataError):
+        work(tmp_path)
+    assert work(tmp_path, replace=True) == (first, True)
+    assert work(tmp_path) == (first, False)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [({"phase": "train"}, "phase"), ({"settings": {"a": 2}}, "fingerprint"), ({"seed": 3}, "fingerprint")],
+)
+def test_a_manifest_that_was_edited_is_no_input(tmp_path, change, field):
+    work(tmp_path)
+    path = tmp_path / "prepare" / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(DataError) as caught:
+        input_from_phase(RunLayout(tmp_path), "prepare")
+    assert (caught.value.source, caught.value.field) == (str(path), field)
+
+
 def test_phases_that_were_made_from_each_other_are_inputs(tmp_path):
     layout = RunLayout(tmp_path)
     work(tmp_path)
@@ -153,7 +176,7 @@ def test_phases_that_were_made_from_each_other_are_inputs(tmp_path):
         inputs_from_phases(layout, "prepare", "train")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"phase": 3}', json.dumps({"format": "other/1"})])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"phase": 3}', json.dumps({"format": "other/1"}), "[" * 100_000])
 def test_a_manifest_that_is_none_is_refused(tmp_path, text):
     write_text(tmp_path / "prepare" / "manifest.json", text)
     with pytest.raises(DataError, match=r"manifest\.json"):
