@@ -122,8 +122,8 @@ def _refuse_unknown(model: type[JobSettings], known: frozenset[str]) -> None:
 
 def _refuse_unknown_path(path: list[str], known: frozenset[str], *, source: str, field: str | None) -> None:
     """Refuse a path that no phase has; what lies inside of a single value is its own phase's to judge."""
-    if path[0] not in known:
-        top = frozenset(name for name in known if "." not in name)
+    top = frozenset(name for name in known if "." not in name)
+    if path[0] not in top:
         raise SettingsError(_unknown("no phase has this setting", path[0], top), source=source, field=field)
     inside = frozenset(name for name in known if name.startswith(f"{path[0]}."))
     if len(path) > 1 and inside and ".".join(path[:2]) not in inside:
@@ -141,10 +141,12 @@ def _file_values(known: frozenset[str]) -> dict[str, Any]:
     if not path:
         return {}
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_without_repeats)
     except OSError as error:
         raise SettingsError("cannot be read", source=path, found=error.strerror) from None
-    except ValueError as error:
+    except SettingsError as error:
+        raise error.with_source(path) from None
+    except (ValueError, RecursionError) as error:
         raise SettingsError("is not JSON", source=path, found=error) from None
     if not isinstance(values, dict):
         raise SettingsError("wrong shape", source=path, expected="a JSON object", found=type(values).__name__)
@@ -152,6 +154,15 @@ def _file_values(known: frozenset[str]) -> dict[str, Any]:
         _refuse_unknown_path([name], known, source=path, field=name)
         for inner in value if isinstance(value, dict) else ():
             _refuse_unknown_path([name, inner], known, source=path, field=f"{name}.{inner}")
+    return values
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        # JSON's reader would take the last one and drop the others without a word.
+        name = next(name for number, (name, _) in enumerate(pairs) if name in dict(pairs[:number]))
+        raise SettingsError("stands there twice", field=name)
     return values
 
 

@@ -142,11 +142,19 @@ def test_a_prefix_in_small_letters_is_no_way_around(monkeypatch):
         ),
         ({"store": 4}, "settings.json: store: is a group of settings"),
         ("\x00\x01", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"seed": 1, "seed": 2}', "settings.json: seed: stands there twice"),
+        ('{"store": {"retries": 1, "retries": 2}}', "settings.json: retries: stands there twice"),
     ],
 )
 def test_a_wrong_file_is_told_by_its_name(give, file, says):
     give(file)
     assert says in refusal()
+
+
+def test_a_name_with_a_dot_sets_nothing_and_so_is_refused(give):
+    give({"lora.rank": 4})
+    assert "settings.json: lora.rank: no phase has this setting" in refusal(TrainSettings, known_names())
 
 
 def test_a_file_that_is_not_there_is_told(monkeypatch, tmp_path):
