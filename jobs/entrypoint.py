@@ -25,7 +25,7 @@ from sam2vlm.errors import (
 from sam2vlm.logs import configure_logging, get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["last_words", "open_run", "run_job"]
 
@@ -37,11 +37,12 @@ class _Stopped(BaseException):
     """SIGTERM came. Libraries catch every Exception here and there, and would work on, so this is none."""
 
 
-def run_job(phase: str, work: Callable[[], str]) -> NoReturn:
+def run_job(phase: str, work: Callable[[], str], *, stray: Sequence[str] = ()) -> NoReturn:
     """Run a phase and leave the process with the exit code that fits its end.
 
     Args:
         phase: The phase's name, on every log line.
+        stray: Command-line arguments of a process that takes none; work that they were meant to change is not begun.
         work: Reads the settings, does the work, returns the last words (one line for the termination
             message; for a finished phase JSON with the manifest's digest).
     """
@@ -49,7 +50,15 @@ def run_job(phase: str, work: Callable[[], str]) -> NoReturn:
     # OpenMP's threads spin while they wait, which starves whoever shares the cores; read when torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(_guarded(phase, work))
+    sys.exit(_guarded(phase, work if not stray else lambda: _refuse(stray)))
+
+
+def _refuse(stray: Sequence[str]) -> NoReturn:
+    raise SettingsError(
+        "a phase takes no arguments, only SAM2VLM_ variables; `sam2vlm settings` lists them",
+        source="the command line",
+        found=" ".join(stray),
+    )
 
 
 def open_run(run: Path, phase: str, *, rank: int = 0) -> RunLayout:
@@ -76,6 +85,9 @@ def open_run(run: Path, phase: str, *, rank: int = 0) -> RunLayout:
             expected="a folder that can be written to",
             found=f"{run}: {(error.strerror or str(error)).lower()}",
         ) from None
+    except ValueError as error:
+        # A null byte, or half a character that JSON can spell and no file system can.
+        raise SettingsError("is no name of a folder", source="SAM2VLM_RUN", found=error) from None
     return layout
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from jobs.catalog import known_names
@@ -64,4 +65,4 @@ def _evaluate(phase: PhaseWork, settings: EvaluateSettings, train: Manifest) -> 
 
 
 if __name__ == "__main__":
-    run_job(PHASE, work)
+    run_job(PHASE, work, stray=sys.argv[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from jobs.catalog import known_names
@@ -62,4 +63,4 @@ def _export(phase: PhaseWork, settings: ExportSettings, manifests: dict[str, Man
 
 
 if __name__ == "__main__":
-    run_job(PHASE, work)
+    run_job(PHASE, work, stray=sys.argv[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from jobs.catalog import known_names
@@ -58,4 +59,4 @@ def _required(export: Path | None) -> Path:
 
 
 if __name__ == "__main__":
-    run_job(PHASE, work)
+    run_job(PHASE, work, stray=sys.argv[1:])

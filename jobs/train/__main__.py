@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,4 +85,4 @@ def _raise_unless_done(verdict: Verdict) -> None:
 
 
 if __name__ == "__main__":
-    run_job(PHASE, work)
+    run_job(PHASE, work, stray=sys.argv[1:])

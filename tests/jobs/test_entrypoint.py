@@ -113,3 +113,11 @@ def test_a_second_sigterm_while_clearing_up_changes_nothing():
 def test_a_termination_log_that_cannot_be_written_does_not_fail_the_phase(tmp_path, monkeypatch):
     monkeypatch.setenv("SAM2VLM_TERMINATION_LOG", str(tmp_path / "no" / "such" / "folder"))
     assert subprocess.run([sys.executable, "-c", SCRIPT, "done"], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("phase", ["prepare", "train", "evaluate", "export"])
+def test_a_phase_that_is_given_arguments_does_not_run_without_them(phase, tmp_path):
+    command = [sys.executable, "-m", f"jobs.{phase}", "--run", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 78
+    assert "the command line: a phase takes no arguments" in json.loads(ended.stdout)["error"]

@@ -48,6 +48,12 @@ def test_a_passing_fault_of_the_volume_is_retried_and_a_lasting_one_is_not(numbe
         open_run(tmp_path / "run", "prepare")
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800"])
+def test_a_name_that_no_folder_can_have_is_refused(tmp_path, name):
+    with pytest.raises(SettingsError, match="SAM2VLM_RUN: is no name of a folder"):
+        open_run(tmp_path / name, "prepare")
+
+
 def test_the_last_words_are_one_line_of_json(tmp_path):
     layout = RunLayout(tmp_path)
     with open_phase(layout, "train", inputs={}, settings={}, seed=0) as phase:
