@@ -34,6 +34,9 @@ __all__ = [
     "from_os_error",
 ]
 
+# What would break the sentence's one line, command a terminal, or turn the reading direction around.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
 EXIT_OK = 0
 EXIT_UNFORESEEN = 1
 EXIT_DATA = 65
@@ -100,7 +103,7 @@ class Sam2vlmError(Exception):
             if part
         )
         sentence = f"{place}: {self.message}" if place else self.message
-        return f"{sentence} ({detail})" if detail else sentence
+        return _UNPRINTABLE.sub(_escaped, f"{sentence} ({detail})" if detail else sentence)
 
 
 class DataError(Sam2vlmError):
@@ -171,6 +174,10 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return ascii(found.group())[1:-1]
 
 
 def _shortened(text: str, limit: int = 120) -> str:

@@ -1,0 +1,192 @@
+"""Frames on the disk that look like a tuple of frames: the memory they take does not grow with their masks.
+
+A frame with three objects takes about three kilobytes as Python objects, so a hundred thousand of them would take more
+than all else together. Here each is a line of JSON in an unlinked temporary file, made anew whenever it is looked at;
+what stays in memory is its offset, eight bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import weakref
+from array import array
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, overload
+
+from sam2vlm.annotations.types import Frame, Mask, ObjectAnnotation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+__all__ = ["FrameStore", "FrameView"]
+
+# Read ahead this much when frames are taken one after the other: one call to the system for some hundred frames.
+_CHUNK = 1 << 20
+
+
+class FrameView(Sequence[Frame]):
+    """Some frames of a store, in an order of their own; equal to any sequence of equal frames.
+
+    Args:
+        store: Where the frames are.
+        rows: Their numbers in the store.
+    """
+
+    def __init__(self, store: FrameStore, rows: Iterable[int]) -> None:
+        self._store = store
+        self._rows = array("Q", rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice) -> FrameView: ...
+    def __getitem__(self, index: int | slice) -> Frame | FrameView:
+        if isinstance(index, slice):
+            return FrameView(self._store, self._rows[index])
+        return self._store.read(self._rows[index])
+
+    def __iter__(self) -> Iterator[Frame]:
+        return map(self._store.read, self._rows)
+
+    def __eq__(self, other: object) -> bool:
+        return _equal(self, other)
+
+    __hash__ = None  # type: ignore[assignment]  # as a list has none
+
+
+class FrameStore(Sequence[Frame]):
+    """An unchanging sequence of frames on the disk; equal to any sequence of equal frames.
+
+    Args:
+        frames: Taken one by one.
+        read_image: Returns a picture's encoded bytes by its ``image_name``. It takes the place of the frames' own
+            ``read_image``, which cannot be written down; a frame without one stays without.
+        folder: Where the temporary file lies; the system's own folder where left out. It has no name and is gone with
+            the process, however that ends.
+
+    Raises:
+        OSError: There is no room for it.
+    """
+
+    def __init__(
+        self, frames: Iterable[Frame], *, read_image: Callable[[str], bytes] | None = None, folder: Path | None = None
+    ) -> None:
+        self._read_image = read_image
+        self._offsets = array("Q", [0])
+        with tempfile.TemporaryFile(dir=folder) as file:
+            for frame in frames:
+                line = json.dumps(_as_values(frame), separators=(",", ":")).encode("ascii")
+                file.write(line)
+                self._offsets.append(self._offsets[-1] + len(line))
+            file.flush()
+            self._file = os.dup(file.fileno())
+        # The store is handed around and has no one to close it.
+        weakref.finalize(self, os.close, self._file)
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Frame: ...
+    @overload
+    def __getitem__(self, index: slice) -> FrameView: ...
+    def __getitem__(self, index: int | slice) -> Frame | FrameView:
+        if isinstance(index, slice):
+            return self.view(range(len(self))[index])
+        return self.read(range(len(self))[index])
+
+    def __iter__(self) -> Iterator[Frame]:
+        first = 0
+        while first < len(self):
+            last = first + 1
+            while last < len(self) and self._offsets[last + 1] - self._offsets[first] <= _CHUNK:
+                last += 1
+            start = self._offsets[first]
+            chunk = self._bytes(start, self._offsets[last])
+            for row in range(first, last):
+                yield self._frame(chunk[self._offsets[row] - start : self._offsets[row + 1] - start])
+            first = last
+
+    def __eq__(self, other: object) -> bool:
+        return _equal(self, other)
+
+    __hash__ = None  # type: ignore[assignment]  # as a list has none
+
+    def view(self, rows: Iterable[int]) -> FrameView:
+        """Return some of the frames, by their numbers, in that order."""
+        return FrameView(self, rows)
+
+    def read(self, row: int) -> Frame:
+        """Return the frame of a number from 0 to ``len - 1``."""
+        return self._frame(self._bytes(self._offsets[row], self._offsets[row + 1]))
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        # With an offset of its own, so that neither threads nor forked processes move each other's place.
+        return os.pread(self._file, end - start, start)
+
+    def _frame(self, line: bytes) -> Frame:
+        video_id, index, second, width, height, objects, name, readable = json.loads(line)
+        return Frame(
+            video_id=video_id,
+            frame_index=index,
+            timestamp_sec=second,
+            width=width,
+            height=height,
+            objects=tuple(map(_object, objects)),
+            image_name=name,
+            read_image=partial(self._read_image, name) if readable and self._read_image is not None else None,
+        )
+
+
+def _as_values(frame: Frame) -> list[Any]:
+    return [
+        frame.video_id,
+        frame.frame_index,
+        frame.timestamp_sec,
+        frame.width,
+        frame.height,
+        [_object_values(item) for item in frame.objects],
+        frame.image_name,
+        frame.read_image is not None,
+    ]
+
+
+def _object_values(item: ObjectAnnotation) -> list[Any]:
+    mask = item.mask
+    return [
+        item.object_id,
+        item.label,
+        None if mask is None else [mask.height, mask.width, mask.counts],
+        item.bbox,
+        item.area,
+        item.confidence,
+        item.stored_bbox,
+        item.stored_area,
+    ]
+
+
+def _object(values: list[Any]) -> ObjectAnnotation:
+    object_id, label, mask, bbox, area, confidence, stored_bbox, stored_area = values
+    return ObjectAnnotation(
+        object_id=object_id,
+        label=label,
+        mask=None if mask is None else Mask(*mask),
+        bbox=None if bbox is None else tuple(bbox),
+        area=area,
+        confidence=confidence,
+        stored_bbox=None if stored_bbox is None else tuple(stored_bbox),
+        stored_area=stored_area,
+    )
+
+
+def _equal(frames: Sequence[Frame], other: object) -> bool:
+    if not isinstance(other, Sequence):
+        return False
+    return len(frames) == len(other) and all(one == two for one, two in zip(frames, other, strict=True))
