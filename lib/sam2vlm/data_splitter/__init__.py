@@ -1,5 +1,6 @@
-"""Train, val and test: stratified over all labels, by time, or at random; never by hash order or chance."""
+"""Train, val and test: stratified over all labels, by time, by group, or at random; never by hash order or chance."""
 
+from sam2vlm.data_splitter.auto_splitter import AutoSplitter
 from sam2vlm.data_splitter.making import make_splitter
 from sam2vlm.data_splitter.random_splitter import RandomSplitter
 from sam2vlm.data_splitter.split_config import SPLITS, SplitConfig, SplitResult, SplitStrategy
@@ -10,6 +11,7 @@ from sam2vlm.data_splitter.temporal_splitter import SPLIT_GAP, TemporalSplitter
 __all__ = [
     "SPLITS",
     "SPLIT_GAP",
+    "AutoSplitter",
     "RandomSplitter",
     "SplitConfig",
     "SplitResult",

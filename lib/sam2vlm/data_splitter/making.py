@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sam2vlm.data_splitter.auto_splitter import AutoSplitter
 from sam2vlm.data_splitter.random_splitter import RandomSplitter
 from sam2vlm.data_splitter.split_config import SplitConfig, SplitStrategy
 from sam2vlm.data_splitter.stratified_splitter import StratifiedSplitter
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["make_splitter"]
 
 _SPLITTERS: dict[SplitStrategy, type[Splitter]] = {
+    SplitStrategy.AUTO: AutoSplitter,
     SplitStrategy.STRATIFIED: StratifiedSplitter,
     SplitStrategy.TEMPORAL: TemporalSplitter,
     SplitStrategy.RANDOM: RandomSplitter,

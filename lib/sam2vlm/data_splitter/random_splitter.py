@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sam2vlm.data_splitter.split_config import SPLITS
 from sam2vlm.data_splitter.splitter import Assignment, Splitter, exact_sizes
-from sam2vlm.data_splitter.units import make_units
+from sam2vlm.data_splitter.units import leak_notes, make_units
 
 if TYPE_CHECKING:
     from sam2vlm.data_splitter.sample_facts import SampleFacts
@@ -15,7 +15,7 @@ __all__ = ["RandomSplitter"]
 
 
 class RandomSplitter(Splitter):
-    """Shuffles by the seed and cuts; neighbouring frames of one video land on both sides, unless ``by_video``."""
+    """Shuffles by the seed and cuts; neighbouring frames of one video land on both sides, unless videos stay whole."""
 
     def _assign(self, samples: list[SampleFacts]) -> tuple[Assignment, list[str]]:
         units = sorted(make_units(samples, self.config), key=lambda unit: unit.order)
@@ -24,9 +24,4 @@ class RandomSplitter(Splitter):
         for name, size in zip(SPLITS, exact_sizes(len(units), self.config.ratios), strict=True):
             assigned[name] = [sample for unit in units[begin : begin + size] for sample in unit.samples]
             begin += size
-        videos = len({sample.video_id for sample in samples})
-        leak = not self.config.by_video and videos < len(samples)
-        return assigned, [_LEAK] if leak else []
-
-
-_LEAK = "Neighbouring frames of a video are in different splits: a random split measures memory, not ability."
+        return assigned, leak_notes(samples, self.config)

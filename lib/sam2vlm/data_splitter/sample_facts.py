@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["SampleFacts", "facts_of", "rank"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SampleFacts:
     """One sample.
 
@@ -50,7 +50,9 @@ def facts_of(samples: Sequence[Any]) -> list[SampleFacts]:
     Raises:
         DataError: Two samples have one id, or a field is of the wrong type.
     """
-    found = [_facts(position, sample) for position, sample in enumerate(samples)]
+    # Few sets of labels and few videos for many samples: each is kept once.
+    shared: dict[Any, Any] = {}
+    found = [_facts(position, sample, shared) for position, sample in enumerate(samples)]
     seen: dict[str, int] = {}
     copies: Counter[str] = Counter()
     for number, facts in enumerate(found):
@@ -75,16 +77,18 @@ def rank(seed: int, name: str) -> bytes:
     return hashlib.sha256(f"{seed}/{name}".encode()).digest()
 
 
-def _facts(position: int, sample: Any) -> SampleFacts:
+def _facts(position: int, sample: Any, shared: dict[Any, Any]) -> SampleFacts:
     stamp = _field(sample, "timestamp_sec")
     sample_id, named = _id(position, sample)
     try:
+        labels = frozenset(_labels(sample))
+        video_id = str(_field(sample, "video_id") or "")
         return SampleFacts(
             position=position,
             sample_id=sample_id,
             named=named,
-            labels=frozenset(_labels(sample)),
-            video_id=str(_field(sample, "video_id") or ""),
+            labels=shared.setdefault(labels, labels),
+            video_id=shared.setdefault(video_id, video_id),
             frame_index=int(_field(sample, "frame_index") or 0),
             timestamp_sec=None if stamp is None else float(stamp),
         )

@@ -46,14 +46,18 @@ class Splitter(abc.ABC):
             raise DataError(
                 "a split would be empty", field="samples", expected=f"at least {len(SPLITS)} frames", found=len(facts)
             )
-        assigned, notes = self._assign(facts)
+        chosen_splitter, why = self._chosen(facts)
+        assigned, notes = chosen_splitter._assign(facts)  # noqa: SLF001  of the same kind as self, mostly self
         splits = {name: assigned[name] for name in SPLITS}
         reasons = {name: found for name, found in assigned.items() if name not in SPLITS and found}
-        chosen = {name: [samples[item.position] for item in _in_order(found)] for name, found in assigned.items()}
+        chosen = {
+            name: _picked(samples, [item.position for item in _in_order(found)]) for name, found in assigned.items()
+        }
         return SplitResult(
             **{name: chosen[name] for name in SPLITS},
+            config=chosen_splitter.config,
             dropped={name: chosen[name] for name in reasons},
-            notes=(*notes, *_dropped_notes(reasons), *absence_notes(splits)),
+            notes=(*why, *notes, *_dropped_notes(reasons), *absence_notes(splits)),
         )
 
     def validate_split(
@@ -73,7 +77,12 @@ class Splitter(abc.ABC):
         if not 0 <= tolerance <= 1:
             raise SettingsError("out of range", field="tolerance", expected="0 to 1", found=tolerance)
         splits = {name: facts_of(samples) for name, samples in zip(SPLITS, (train, val, test), strict=True)}
-        return check_split(splits, self.config, tolerance=tolerance)
+        chosen, _why = self._chosen([sample for samples in splits.values() for sample in samples])
+        return check_split(splits, chosen.config, tolerance=tolerance)
+
+    def _chosen(self, samples: list[SampleFacts]) -> tuple[Splitter, list[str]]:  # noqa: ARG002  for those that choose
+        """Return the splitter that does the work, and why this one."""
+        return self, []
 
     @abc.abstractmethod
     def _assign(self, samples: list[SampleFacts]) -> tuple[Assignment, list[str]]:
@@ -101,6 +110,12 @@ def exact_sizes(total: int, ratios: Sequence[float]) -> list[int]:
 
 def _in_order(found: list[SampleFacts]) -> list[SampleFacts]:
     return sorted(found, key=lambda item: (item.video_id, item.frame_index, item.sample_id))
+
+
+def _picked(samples: Sequence[Sample], positions: list[int]) -> Sequence[Sample]:
+    # Frames on the disk are not brought into memory by being chosen.
+    view = getattr(samples, "view", None)
+    return [samples[position] for position in positions] if view is None else view(positions)
 
 
 def _dropped_notes(reasons: Assignment) -> list[str]:

@@ -2,9 +2,7 @@
 
 Iterative stratification over all labels of a sample: K. Sechidis, G. Tsoumakas, I. Vlahavas, "On the Stratification
 of Multi-Label Data", ECML PKDD 2011. The rarest label is shared out first, because it has the fewest places to go.
-The package `iterative-stratification` does the same for two splits of single samples; it needs scikit-learn and its
-private modules, depends on the input's order, and knows no groups, so it is written here, with exact
-sizes and a finish that swaps samples.
+``docs/decisions/0013-own-stratification.md`` says what was measured against the libraries that do this.
 """
 
 from __future__ import annotations
@@ -13,11 +11,12 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sam2vlm.data_splitter.moving import move_to_balance
 from sam2vlm.data_splitter.sample_facts import rank
 from sam2vlm.data_splitter.split_config import SPLITS
 from sam2vlm.data_splitter.splitter import Assignment, Splitter, exact_sizes
 from sam2vlm.data_splitter.swapping import swap_to_balance
-from sam2vlm.data_splitter.units import Unit, make_units
+from sam2vlm.data_splitter.units import Unit, leak_notes, make_units
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +31,8 @@ class StratifiedSplitter(Splitter):
 
     def _assign(self, samples: list[SampleFacts]) -> tuple[Assignment, list[str]]:
         units = make_units(samples, self.config)
-        sizes = exact_sizes(len(samples), self.config.ratios)
-        wanted = {name: float(size) for name, size in zip(SPLITS, sizes, strict=True)}
-        return _Stratification(units, wanted, self.config.seed).run(), []
+        wanted = dict(zip(SPLITS, exact_sizes(len(samples), self.config.ratios), strict=True))
+        return _Stratification(units, wanted, self.config.seed).run(), leak_notes(samples, self.config)
 
 
 @dataclass
@@ -53,13 +51,14 @@ class _Need:
 
 
 class _Stratification:
-    def __init__(self, units: Sequence[Unit], wanted: dict[str, float], seed: int) -> None:
+    def __init__(self, units: Sequence[Unit], wanted: dict[str, int], seed: int) -> None:
         total = sum(unit.size for unit in units)
         labels = sum((unit.labels for unit in units), Counter[str]())
         self._needs = {
             name: _Need(size, {label: count * size / total for label, count in labels.items()})
             for name, size in wanted.items()
         }
+        self._sizes = wanted
         self._seed = seed
         # Insertion order keeps the units' order; a dict forgets one in constant time.
         self._left: dict[str, dict[int, Unit]] = defaultdict(dict)
@@ -77,6 +76,8 @@ class _Stratification:
         splits = {name: need.units for name, need in self._needs.items()}
         if all(unit.size == 1 for units in splits.values() for unit in units):
             swap_to_balance(splits)
+        else:
+            move_to_balance(splits, self._sizes)
         return {name: [sample for unit in units for sample in unit.samples] for name, units in splits.items()}
 
     def _forget(self, number: int, unit: Unit) -> None:

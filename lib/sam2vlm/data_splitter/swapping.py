@@ -37,6 +37,7 @@ def swap_to_balance(splits: dict[str, list[Unit]]) -> None:
         for one, other in combinations(splits, 2):
             while board.swap(one, other):
                 improved = True
+    board.write_back()
 
 
 class _Board:
@@ -49,6 +50,7 @@ class _Board:
         self._kind_of = {kind: number for number, kind in enumerate(kinds)}
         self._kinds = np.array([[int(label in kind) for label in labels] for kind in kinds], dtype=dtype)
         self._total = len(everyone)
+        self._sizes = {name: len(units) for name, units in splits.items()}
         self._members = {name: self._by_kind(units) for name, units in splits.items()}
         whole = self._counted(everyone)
         # (count - wanted) times the total: whole numbers.
@@ -69,7 +71,7 @@ class _Board:
 
     def swap(self, one: str, other: str) -> bool:
         """Make the best swap between two splits, if there is one that helps."""
-        size, other_size = len(self._splits[one]), len(self._splits[other])
+        size, other_size = self._sizes[one], self._sizes[other]
         slope = 2 * (self._excess[one] * other_size - self._excess[other] * size)
         gains = self._kinds @ slope
         given = self._promising(one, -gains)
@@ -84,6 +86,11 @@ class _Board:
         self._exchange((one, given[row]), (other, taken[column]))
         return True
 
+    def write_back(self) -> None:
+        """Put the units where they belong now."""
+        for name, members in self._members.items():
+            self._splits[name][:] = [unit for kind in sorted(members) for unit in members[kind]]
+
     def _promising(self, name: str, cost: NDArray[Any]) -> list[int]:
         there = [kind for kind, units in self._members[name].items() if units]
         return sorted(there, key=lambda kind: (cost[kind], kind))[:_CANDIDATES]
@@ -91,8 +98,6 @@ class _Board:
     def _exchange(self, one: tuple[str, int], other: tuple[str, int]) -> None:
         for (name, kind), (target, new) in ((one, other), (other, one)):
             unit = self._members[name][kind].pop()
-            self._splits[name].remove(unit)
-            self._splits[target].append(unit)
             self._excess[name] += (self._kinds[new] - self._kinds[kind]) * self._total
             # At the front: the way back takes from the end.
             self._members[target][kind].insert(0, unit)

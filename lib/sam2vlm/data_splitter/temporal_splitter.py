@@ -28,23 +28,29 @@ class TemporalSplitter(Splitter):
     """
 
     def _assign(self, samples: list[SampleFacts]) -> tuple[Assignment, list[str]]:
-        videos: dict[str, list[tuple[float, SampleFacts]]] = defaultdict(list)
+        videos: dict[str, list[SampleFacts]] = defaultdict(list)
         for sample in samples:
-            videos[sample.video_id].append((_second(sample), sample))
+            videos[sample.video_id].append(sample)
         assigned: Assignment = {name: [] for name in (*SPLITS, SPLIT_GAP)}
         short = []
         for name in sorted(videos):
-            timed = sorted(videos[name], key=lambda pair: (pair[0], pair[1].frame_index, pair[1].sample_id))
-            blocks = self._blocks(timed)
+            blocks = self._blocks(_timed(videos[name]))
             if all(blocks[split] for split in SPLITS):
                 for reason, found in blocks.items():
                     assigned[reason] += found
             else:
-                assigned["train"] += [sample for _second, sample in timed]
+                assigned["train"] += videos[name]
                 short.append(name)
         if len(short) == len(videos):
-            raise self._too_short(samples, videos[max(short, key=lambda name: len(videos[name]))])
+            raise self._too_short(samples, _timed(videos[max(short, key=lambda name: len(videos[name]))]))
         return assigned, [f"{_named(name)} is too short to be cut and is in train as a whole." for name in short]
+
+    def can_cut(self, samples: Sequence[SampleFacts]) -> bool:
+        """Return whether a video's samples are told in time and last long enough for three blocks and their gaps."""
+        if any(sample.timestamp_sec is None for sample in samples):
+            return False
+        blocks = self._blocks(_timed(samples))
+        return all(blocks[split] for split in SPLITS)
 
     def _blocks(self, timed: Sequence[tuple[float, SampleFacts]]) -> Assignment:
         gap = self.config.gap_sec
@@ -77,6 +83,11 @@ class TemporalSplitter(Splitter):
             " two borders, or a smaller gap_sec",
             found=f"{length:.1f} s",
         )
+
+
+def _timed(samples: Sequence[SampleFacts]) -> list[tuple[float, SampleFacts]]:
+    timed = [(_second(sample), sample) for sample in samples]
+    return sorted(timed, key=lambda pair: (pair[0], pair[1].frame_index, pair[1].sample_id))
 
 
 def _second(sample: SampleFacts) -> float:

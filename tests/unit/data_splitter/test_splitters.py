@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from sam2vlm.annotations import Frame, Mask, ObjectAnnotation
 from sam2vlm.data_splitter import (
     SPLIT_GAP,
-    RandomSplitter,
     SplitConfig,
     SplitStrategy,
     StratifiedSplitter,
@@ -362,11 +361,31 @@ class TestValidateSplit:
         )
         assert "1 videos are in more than one split, for example v." in verdict["issues"]
 
+    def test_blocks_that_are_nearer_than_their_gaps(self):
+        splitter = TemporalSplitter(SplitConfig(strategy="temporal"))
+        good = splitter.split([sample(number) for number in range(200)])
+        assert splitter.validate_split(*good)["is_valid"]
+        near = [*good.val, sample(good.val[-1]["frame_index"] + 2)]
+        verdict = splitter.validate_split(good.train, near, good.test)
+        assert verdict["issues"] == ["1 times frames of two splits are nearer than the gaps of 1 s."]
+
+    def test_shares_that_the_strategy_cannot_help_are_one_note(self):
+        samples = [sample(number, ["crab", "fish"] if number < 20 else ["crab"]) for number in range(200)]
+        splitter = TemporalSplitter(SplitConfig(strategy="temporal"))
+        verdict = splitter.validate_split(*splitter.split(samples))
+        shares, absence = verdict["notes"]
+        assert shares.startswith("The shares of 'fish' in some split are more than 5% off those in all samples")
+        assert shares.endswith("which blocks of time cannot help.")
+        assert absence == "The class 'fish' (20 samples) is absent from val and test."
+
     def test_an_impossible_tolerance(self):
         with pytest.raises(SettingsError, match="tolerance"):
             self.splitter.validate_split([], [], [], tolerance=5)
 
 
-def test_random_says_what_it_leaks():
-    result = RandomSplitter(SplitConfig(strategy="random")).split([sample(number) for number in range(30)])
-    assert any("measures memory" in note for note in result.notes)
+@pytest.mark.parametrize("strategy", ["random", "stratified"])
+def test_whoever_tears_a_video_apart_says_so(strategy):
+    torn = make_splitter(SplitConfig(strategy=strategy)).split([sample(number) for number in range(30)])
+    assert any(f"a {strategy} split of them measures memory" in note for note in torn.notes)
+    pictures = make_splitter(SplitConfig(strategy=strategy)).split([sample(0, video=f"v{n}") for n in range(30)])
+    assert not any("memory" in note for note in pictures.notes)
