@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from sam2vlm.data_converter.archive_limits import ArchiveLimits
-from sam2vlm.data_converter.folder_archive import FolderArchive
+from sam2vlm.data_converter.folder_archive import FolderArchive, SingleFileArchive
 from sam2vlm.data_converter.zip_archive import ZipArchive
 from sam2vlm.errors import DataError, from_os_error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["ArchiveLimits", "ExportArchive", "open_archive"]
@@ -45,6 +46,19 @@ class ExportArchive(Protocol):
             DataError: It is damaged, or a limit is passed.
         """
 
+    def chunks(self, name: str, *, at_most: int | None = None) -> Iterator[bytes]:
+        """Yield an entry's bytes in pieces, for one that is too large to hold.
+
+        What is wrong may come out at its end: nothing is to be made of the pieces before that.
+
+        Args:
+            name: One of ``names``.
+            at_most: A limit of this entry's own, in bytes.
+
+        Raises:
+            DataError: It is damaged, or a limit is passed.
+        """
+
     def head(self, name: str, size: int) -> bytes:
         """Return at most ``size`` bytes from an entry's beginning, unchecked against its checksum."""
 
@@ -53,7 +67,7 @@ def open_archive(path: Path, *, limits: ArchiveLimits | None = None) -> ExportAr
     """Open an export for reading.
 
     Args:
-        path: A ZIP archive or an unpacked folder.
+        path: A ZIP archive, an unpacked folder, or a JSON file, which has no pictures.
         limits: See :class:`ArchiveLimits`.
 
     Raises:
@@ -66,7 +80,7 @@ def open_archive(path: Path, *, limits: ArchiveLimits | None = None) -> ExportAr
         if path.is_dir():
             return FolderArchive(path, held)
         if path.is_file():
-            return ZipArchive(path, held)
+            return SingleFileArchive(path, held) if path.suffix.casefold() == ".json" else ZipArchive(path, held)
     except OSError as error:
         raise from_os_error(error, doing="reading the export") from None
     raise DataError(

@@ -22,7 +22,7 @@ class ArchiveLimits:
         entries: Files and folders.
         unpacked_bytes: Of all entries together.
         ratio: Unpacked bytes to one packed byte of an entry, once it has grown beyond 1 MiB.
-        json_bytes: Of one JSON entry; it is held in memory as a whole.
+        json_bytes: Of one JSON entry.
     """
 
     entries: int = 100_000
@@ -98,4 +98,4 @@ def check_kind(path: Path, name: str, kind: int) -> None:
     if kind in (0, stat.S_IFREG, stat.S_IFDIR):
         return
     what = "a link" if kind == stat.S_IFLNK else "a device or another special file"
-    raise DataError(f"holds {name}, which is {what}", source=path, expected="files and folders")
+    raise DataError(f"holds {name}, which is {what}", source=path, expected="files and folders", found=what)

@@ -1,7 +1,8 @@
 """How exporters write a mask, and how each of them is told from the others.
 
 A dialect is never guessed: it follows from what the exporter says about itself, from a size that is stored with the
-mask, or from a setting. Where a string of runs could be two things, it is refused.
+mask, from what the pictures show (:mod:`sam2vlm.data_converter.orientation`), or from a setting. Where a string of
+runs could still be two things, it is refused.
 """
 
 from __future__ import annotations
@@ -19,14 +20,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AUTO",
+    "AUTOMATIC_MASKS",
     "BARE_COUNTS",
     "COCO_COMPRESSED",
+    "COCO_INSTANCES",
     "COCO_UNCOMPRESSED",
     "DIALECTS",
     "LOGITS_COLUMN_MAJOR",
+    "LOGITS_PIXELS",
+    "LOGITS_SIDE",
+    "PALETTE_PNG",
     "SAM2_DEMO",
+    "SA_V",
     "DecodedMask",
     "MaskReader",
+    "checked_dialect",
+    "decoded_runs",
+    "sized_mask",
 ]
 
 AUTO = "auto"
@@ -35,11 +45,27 @@ LOGITS_COLUMN_MAJOR = "logits-column-major"
 BARE_COUNTS = "bare-counts"
 COCO_COMPRESSED = "coco-compressed"
 COCO_UNCOMPRESSED = "coco-uncompressed"
-DIALECTS = (AUTO, SAM2_DEMO, LOGITS_COLUMN_MAJOR, BARE_COUNTS, COCO_COMPRESSED, COCO_UNCOMPRESSED)
+SA_V = "sa-v"
+AUTOMATIC_MASKS = "automatic-masks"
+COCO_INSTANCES = "coco-instances"
+PALETTE_PNG = "palette-png"
+# The first six say how a mask of annotations.json is written, the others how a whole export is laid out.
+DIALECTS = (
+    AUTO,
+    SAM2_DEMO,
+    LOGITS_COLUMN_MAJOR,
+    BARE_COUNTS,
+    COCO_COMPRESSED,
+    COCO_UNCOMPRESSED,
+    SA_V,
+    AUTOMATIC_MASKS,
+    COCO_INSTANCES,
+    PALETTE_PNG,
+)
 
 # SAM 2 predicts low-resolution logits of 256 x 256 for a picture of any size; the demo tool stores masks on them.
 LOGITS_SIDE = 256
-_LOGITS_PIXELS = LOGITS_SIDE * LOGITS_SIDE
+LOGITS_PIXELS = LOGITS_SIDE * LOGITS_SIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +89,34 @@ class DecodedMask:
     area: int
 
 
+def checked_dialect(dialect: str) -> str:
+    """Return the dialect.
+
+    Raises:
+        SettingsError: There is no such dialect.
+    """
+    if dialect not in DIALECTS:
+        raise SettingsError("no such dialect", field="dialect", expected=" or ".join(DIALECTS), found=dialect)
+    return dialect
+
+
 class MaskReader:
-    """Reads the masks of one export.
+    """Reads the masks of an ``annotations.json``.
 
     Args:
         dialect: One of :data:`DIALECTS`; ``auto`` decides mask by mask.
         demo_tool: Whether the export says that the SAM 2 demo's export tool wrote it.
+        logits: How counts on the 256 x 256 grid are read where neither the exporter nor the setting tells:
+            ``sam2-demo-1.0.0`` (row by row) or ``logits-column-major``; None to refuse them.
 
     Raises:
         SettingsError: There is no such dialect.
     """
 
-    def __init__(self, *, dialect: str = AUTO, demo_tool: bool = False) -> None:
-        if dialect not in DIALECTS:
-            raise SettingsError("no such dialect", field="dialect", expected=" or ".join(DIALECTS), found=dialect)
-        self._dialect = dialect
+    def __init__(self, *, dialect: str = AUTO, demo_tool: bool = False, logits: str | None = None) -> None:
+        self._dialect = checked_dialect(dialect)
         self._demo_tool = demo_tool
+        self._logits = logits
 
     def read(self, value: object, frame: tuple[int, int]) -> DecodedMask:
         """Decode one mask.
@@ -91,7 +129,9 @@ class MaskReader:
             DataError: It is malformed, does not fit, or could be read in two ways.
         """
         if isinstance(value, dict):
-            return self._with_size(value)
+            if self._dialect != AUTO:
+                self._refuse_other(value)
+            return sized_mask(value)
         if isinstance(value, str):
             return self._without_size(runs_from_text(value), frame, text=True)
         if isinstance(value, list):
@@ -100,43 +140,42 @@ class MaskReader:
             "wrong type for a mask", expected="a string, a list or an object", found=f"{type(value).__name__} {value!r}"
         )
 
-    def _with_size(self, value: dict[str, Any]) -> DecodedMask:
-        dialect = COCO_COMPRESSED if isinstance(value.get("counts"), str) else COCO_UNCOMPRESSED
-        if self._dialect not in (AUTO, dialect):
-            raise DataError("is of another dialect", expected=f"{self._dialect}, as set", found=dialect)
-        runs, height, width = read_coco(value)
-        return _decoded(dialect, runs, height, width, "F")
+    def _refuse_other(self, value: dict[str, Any]) -> None:
+        found = _sized_dialect(value)
+        if self._dialect != found:
+            raise DataError("is of another dialect", expected=f"{self._dialect}, as set", found=found)
 
     def _without_size(self, runs: Runs, frame: tuple[int, int], *, text: bool) -> DecodedMask:
         dialect = self._dialect
         if dialect == AUTO:
             dialect = self._demo(runs, frame) if text and self._demo_tool else self._bare(runs, frame)
         if dialect == SAM2_DEMO:
-            return _decoded(dialect, runs, LOGITS_SIDE, LOGITS_SIDE, "C")
+            return decoded_runs(dialect, runs, LOGITS_SIDE, LOGITS_SIDE, "C")
         if dialect == LOGITS_COLUMN_MAJOR:
-            return _decoded(dialect, runs, LOGITS_SIDE, LOGITS_SIDE, "F")
+            return decoded_runs(dialect, runs, LOGITS_SIDE, LOGITS_SIDE, "F")
         if dialect == BARE_COUNTS:
-            return _decoded(dialect, runs, frame[1], frame[0], "F")
+            return decoded_runs(dialect, runs, frame[1], frame[0], "F")
         raise DataError("is of another dialect", expected=f"{dialect}, as set", found="counts without a size")
 
     @staticmethod
     def _demo(runs: Runs, frame: tuple[int, int]) -> str:
         width, height = frame
         total = int(runs.sum())
-        if total == width * height != _LOGITS_PIXELS:
+        if total == width * height != LOGITS_PIXELS:
             raise DataError(
                 "covers the frame, but the exporter that the export names writes masks on a 256 x 256 grid; "
                 f"if another tool wrote them column by column, set the dialect to {BARE_COUNTS}",
-                expected=f"runs that add up to {_LOGITS_PIXELS} (256 x 256)",
+                expected=f"runs that add up to {LOGITS_PIXELS} (256 x 256)",
                 found=f"a sum of {total} ({width} x {height})",
             )
         return SAM2_DEMO
 
-    @staticmethod
-    def _bare(runs: Runs, frame: tuple[int, int]) -> str:
+    def _bare(self, runs: Runs, frame: tuple[int, int]) -> str:
         width, height = frame
         total = int(runs.sum())
-        if total == _LOGITS_PIXELS != width * height:
+        if total == LOGITS_PIXELS != width * height:
+            if self._logits is not None:
+                return self._logits
             raise DataError(
                 "is on the 256 x 256 grid, but the export does not say which tool wrote it, so its order is unknown; "
                 f"set the dialect to {SAM2_DEMO} (row by row) or to {LOGITS_COLUMN_MAJOR}",
@@ -146,7 +185,22 @@ class MaskReader:
         return BARE_COUNTS
 
 
-def _decoded(dialect: str, runs: Runs, height: int, width: int, order: Order) -> DecodedMask:
+def sized_mask(value: dict[str, Any]) -> DecodedMask:
+    """Decode COCO's ``{"size": [height, width], "counts": string or list}``.
+
+    Raises:
+        DataError: It is malformed or does not fit its size.
+    """
+    runs, height, width = read_coco(value)
+    return decoded_runs(_sized_dialect(value), runs, height, width, "F")
+
+
+def decoded_runs(dialect: str, runs: Runs, height: int, width: int, order: Order) -> DecodedMask:
+    """Return the mask of runs in any order.
+
+    Raises:
+        DataError: The runs do not add up to the grid.
+    """
     check_sum(runs, height, width)
     box = runs_box(runs, height, width, order)
     columns = runs if order == "F" else reorder_runs(runs, height, width, box=box)
@@ -158,3 +212,7 @@ def _decoded(dialect: str, runs: Runs, height: int, width: int, order: Order) ->
         box=box,
         area=runs_area(runs),
     )
+
+
+def _sized_dialect(value: dict[str, Any]) -> str:
+    return COCO_COMPRESSED if isinstance(value.get("counts"), str) else COCO_UNCOMPRESSED

@@ -22,7 +22,10 @@ __all__ = [
 ]
 
 _LITTER_FOLDERS = frozenset({"__macosx"})
-_LITTER_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+_LITTER_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini", "icon\r"})
+# Line ends, a terminal's commands and turned reading directions: a sentence with them shows what is not there.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_LONGEST_BYTES = 4096  # of a path on Linux; the ZIP format itself allows 65,535
 _PICTURE = re.compile(r"(?:frame)?[ _-]?([0-9]{1,12})\.(?:png|jpe?g)", re.IGNORECASE)
 _PICTURE_FOLDERS = frozenset({"images", "frames", "data"})
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -54,14 +57,29 @@ def text_name(name: str, archive: Path) -> str:
     """Return a name that can be written down, or refuse it.
 
     Raises:
-        DataError: It is no UTF-8; such a name could stand in no report and no manifest.
+        DataError: It is no UTF-8, has control characters (litter may) or is longer than any path; such a name could
+            stand in no report and no manifest.
     """
     try:
-        name.encode()
+        size = len(name.encode())
     except UnicodeEncodeError:
         raise DataError(
             "holds an entry whose name is no text", source=archive, expected="UTF-8", found=ascii(name)
         ) from None
+    if size > _LONGEST_BYTES:
+        raise DataError(
+            "holds an entry with a name beyond all measure",
+            source=archive,
+            expected=f"a name of at most {_LONGEST_BYTES} bytes",
+            found=f"{size} bytes",
+        )
+    if _UNPRINTABLE.search(name) and not is_litter(name):
+        raise DataError(
+            "holds an entry whose name has control characters",
+            source=archive,
+            expected="a name that can be printed",
+            found=ascii(name),
+        )
     return name
 
 

@@ -28,19 +28,22 @@ class ExportLayout:
         metadata: That of ``metadata.json``; None where there is none.
         pictures: The pictures' entries by frame index.
         unused: Pictures that belong to no frame by their name or place.
+        others: Files that are none of these.
     """
 
     annotations: str
     metadata: str | None
     pictures: Mapping[int, str]
     unused: tuple[str, ...]
+    others: tuple[str, ...]
 
 
 def find_layout(archive: ExportArchive) -> ExportLayout:
     """Find an export's parts among an archive's entries.
 
     Raises:
-        DataError: There is no ``annotations.json``, more than one export, or two pictures of one frame.
+        DataError: There is no ``annotations.json``, more than one export, two pictures of one frame, or pictures in
+            several folders that may be several exports'.
     """
     annotations = _only(archive, ANNOTATIONS)
     if annotations is None:
@@ -51,13 +54,9 @@ def find_layout(archive: ExportArchive) -> ExportLayout:
             found=_listed(archive.names) or "no files",
         )
     root = annotations.rpartition("/")[0]
+    candidates = _numbered(archive, root)
     pictures: dict[int, str] = {}
-    unused = []
-    for name in filter(is_picture, archive.names):
-        index = picture_index(name)
-        if index is None or not is_in_picture_folder(name, root):
-            unused.append(name)
-            continue
+    for name, index in candidates.items():
         if index in pictures:
             raise DataError(
                 f"holds two pictures of frame {index}",
@@ -68,7 +67,44 @@ def find_layout(archive: ExportArchive) -> ExportLayout:
         pictures[index] = name
     beside = f"{root}/{METADATA}" if root else METADATA
     metadata = beside if beside in archive.names else _only(archive, METADATA)
-    return ExportLayout(annotations, metadata, pictures, tuple(unused))
+    parts = {annotations, metadata, *candidates}
+    rest = [name for name in archive.names if name not in parts]
+    return ExportLayout(
+        annotations,
+        metadata,
+        pictures,
+        unused=tuple(name for name in rest if is_picture(name)),
+        others=tuple(name for name in rest if not is_picture(name)),
+    )
+
+
+def _numbered(archive: ExportArchive, root: str) -> dict[str, int]:
+    """Return the frame index of each picture of this export, by name.
+
+    Where the export's own folder has pictures, those of other folders are another export's.
+    """
+    found = {
+        name: index
+        for name in filter(is_picture, archive.names)
+        if (index := picture_index(name)) is not None and is_in_picture_folder(name, root)
+    }
+    inside = f"{root}/" if root else ""
+    own = {
+        name: index
+        for name, index in found.items()
+        if name.removeprefix(inside).count("/") <= 1 and name.startswith(inside)
+    }
+    if own:
+        return own
+    folders = sorted({name.rpartition("/")[0] for name in found})
+    if len(folders) > 1:
+        raise DataError(
+            "keeps pictures in several folders, none of them beside the annotations",
+            source=archive.path,
+            expected="the pictures of one export",
+            found=_listed(folders),
+        )
+    return found
 
 
 def _only(archive: ExportArchive, wanted: str) -> str | None:

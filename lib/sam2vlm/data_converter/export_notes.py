@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from sam2vlm.annotations import Frame
     from sam2vlm.data_converter.export_layout import ExportLayout
-    from sam2vlm.data_converter.frame_records import MaskTally
+    from sam2vlm.data_converter.mask_tally import MaskTally
+    from sam2vlm.data_converter.readers.reading import FrameTally
     from sam2vlm.data_converter.video_facts import VideoFacts
 
-__all__ = ["evidence", "index_notes", "picture_notes", "tally_notes"]
+__all__ = [
+    "differ",
+    "evidence",
+    "grid_notes",
+    "index_notes",
+    "label_notes",
+    "left_out_notes",
+    "listed",
+    "many",
+    "picture_notes",
+    "tally_notes",
+]
 
 # Constants that the SAM 2 demo's export tool writes whatever the video and the model say.
 _DEMO_FPS = 30.0
@@ -41,40 +52,49 @@ def index_notes(facts: VideoFacts, annotated: Collection[int], layout: ExportLay
     pictures = set(layout.pictures)
     notes = []
     if told:
-        notes += _differ(
+        notes += differ(
             told - set(annotated),
             "is in frame_indices but has no annotations",
             "are in frame_indices but have no annotations",
         )
-        notes += _differ(
+        notes += differ(
             set(annotated) - told, "is annotated but not in frame_indices", "are annotated but not in frame_indices"
         )
     if len(told) != len(facts.frame_indices):
         notes.append(f"frame_indices names {len(facts.frame_indices) - len(told)} frames more than once.")
-    notes += _differ(pictures - set(annotated), "has a picture but no annotations", "have a picture but no annotations")
+    notes += differ(pictures - set(annotated), "has a picture but no annotations", "have a picture but no annotations")
     if facts.exported_frames is not None and facts.exported_frames != len(annotated):
         notes.append(f"total_exported_frames is {facts.exported_frames}, but {len(annotated)} frames are annotated.")
     if layout.unused:
-        unused = _many(len(layout.unused), "picture")
-        notes.append(f"{unused} not used, as by name or place no frame's: {_listed(layout.unused)}.")
+        unused = many(len(layout.unused), "picture")
+        notes.append(f"{unused} not used, as by name or place no frame's: {listed(layout.unused)}.")
+    if layout.others:
+        others = many(len(layout.others), "file")
+        notes.append(f"{others} not used, as no part of an export: {listed(layout.others)}.")
     return notes
 
 
-def picture_notes(frames: Sequence[Frame], video: tuple[int, int] | None, dropped: Sequence[int]) -> list[str]:
+def picture_notes(tally: FrameTally, video: tuple[int, int] | None) -> list[str]:
     """Tell of pictures of another size than the video's, and of frames without objects whose picture is missing."""
     notes = []
     if video is None:
         notes.append("No file tells the video's size; each picture's own served.")
     else:
-        other = [frame.frame_index for frame in frames if (frame.width, frame.height) != video]
         size = f"another size than the video's {video[0]} x {video[1]}; boxes are in the picture's pixels"
-        notes += _differ(other, f"has a picture of {size}", f"have pictures of {size}")
-    notes += _differ(
-        dropped,
-        "has no visible object and no picture and was left out",
-        "have no visible object and no picture and were left out",
-    )
-    return notes
+        notes += differ(tally.other_size, f"has a picture of {size}", f"have pictures of {size}")
+    return [*notes, *left_out_notes(tally)]
+
+
+def left_out_notes(tally: FrameTally) -> list[str]:
+    """Tell of frames without objects and picture, and of those that wait for a picture from elsewhere."""
+    return [
+        *differ(
+            tally.left_out,
+            "has no visible object and no picture and was left out",
+            "have no visible object and no picture and were left out",
+        ),
+        *differ(tally.missing, "has no picture in the export", "have no picture in the export"),
+    ]
 
 
 def tally_notes(tally: MaskTally, facts: VideoFacts) -> list[str]:
@@ -87,10 +107,7 @@ def tally_notes(tally: MaskTally, facts: VideoFacts) -> list[str]:
             f"{tally.demo_masks - tally.transposed_boxes} of {tally.demo_masks} stored boxes are not the transposed "
             "boxes that this exporter writes; boxes were taken from the masks."
         )
-    for (width, height), count in sorted(tally.grids.items()):
-        notes.append(
-            f"{_many(count, 'mask')} on a grid of {width} x {height}; boxes and areas were scaled to the frame."
-        )
+    notes += grid_notes(tally)
     if set(tally.confidences) == {_DEMO_CONFIDENCE} and facts.demo_tool is not None:
         notes.append("confidence is the exporter's constant 0.95 and says nothing about the masks.")
     if facts.source_fps == _DEMO_FPS and facts.demo_tool is not None:
@@ -98,25 +115,42 @@ def tally_notes(tally: MaskTally, facts: VideoFacts) -> list[str]:
             "source_fps is the exporter's constant 30; where the video has another rate, timestamps are wrong."
         )
     if tally.computed_times:
-        notes.append(
-            f"{_many(tally.computed_times, 'frame')} without a timestamp; it was computed from the frame rate."
-        )
-    return notes
+        notes.append(f"{many(tally.computed_times, 'frame')} without a timestamp; it was computed from the frame rate.")
+    if tally.falling_times:
+        notes.append(f"{many(tally.falling_times, 'timestamp')} not after that of the frame before.")
+    return [*notes, *label_notes(tally)]
 
 
-def _differ(indices: Iterable[int], one: str, many: str) -> list[str]:
-    listed = sorted(indices)
-    if not listed:
+def label_notes(tally: MaskTally) -> list[str]:
+    """Tell of labels that were changed because they could not stand in a text."""
+    changed = [f"{label!r} to {tidied!r}" for label, tidied in sorted(tally.tidied_labels.items())]
+    return [f"{many(len(changed), 'label')} changed, as a text could not hold them: {listed(changed)}."] * bool(changed)
+
+
+def grid_notes(tally: MaskTally) -> list[str]:
+    """Tell of masks on another grid than their frame's."""
+    return [
+        f"{many(count, 'mask')} on a grid of {width} x {height}; boxes and areas were scaled to the frame."
+        for (width, height), count in sorted(tally.grids.items())
+    ]
+
+
+def differ(indices: Iterable[int], one: str, several: str) -> list[str]:
+    """Return a sentence about frames, none where there are none: ``one`` for a single one, ``several`` for more."""
+    found = sorted(indices)
+    if not found:
         return []
-    if len(listed) == 1:
-        return [f"Frame {listed[0]} {one}."]
-    return [f"{len(listed)} frames {many}: {_listed(list(map(str, listed)))}."]
+    if len(found) == 1:
+        return [f"Frame {found[0]} {one}."]
+    return [f"{len(found)} frames {several}: {listed(list(map(str, found)))}."]
 
 
-def _many(count: int, what: str) -> str:
+def many(count: int, what: str) -> str:
+    """Return ``1 mask is`` or ``2 masks are``."""
     return f"{count} {what} is" if count == 1 else f"{count} {what}s are"
 
 
-def _listed(items: Sequence[str]) -> str:
+def listed(items: Sequence[str]) -> str:
+    """Return the first few items and how many more there are."""
     more = len(items) - _SHOWN
     return ", ".join(items[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

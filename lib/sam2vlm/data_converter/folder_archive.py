@@ -1,4 +1,4 @@
-"""An export that somebody unpacked."""
+"""An export that somebody unpacked, or that is a single file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from sam2vlm.data_converter.archive_limits import ArchiveLimits
 
-__all__ = ["FolderArchive"]
+__all__ = ["FolderArchive", "SingleFileArchive"]
+
+
+_CHUNK = 1 << 20
 
 
 class FolderArchive:
@@ -34,12 +37,18 @@ class FolderArchive:
 
     def read(self, name: str, *, at_most: int | None = None) -> bytes:
         """See :meth:`sam2vlm.data_converter.archive.ExportArchive.read`."""
+        return b"".join(self.chunks(name, at_most=at_most))
+
+    def chunks(self, name: str, *, at_most: int | None = None) -> Iterator[bytes]:
+        """See :meth:`sam2vlm.data_converter.archive.ExportArchive.chunks`."""
         try:
             # Before it is read: the size of a file on the disk is no claim of the sender.
             size = (self.path / name).stat().st_size
             check_size(self.path, name, size, at_most)
             self._budget.spend(name, size)
-            return (self.path / name).read_bytes()
+            with (self.path / name).open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    yield chunk
         except OSError as error:
             raise from_os_error(error, doing="reading the export") from None
 
@@ -68,6 +77,25 @@ class FolderArchive:
                         waiting.append(f"{name}/")
                     else:
                         yield text_name(name, self.path)
+
+
+class SingleFileArchive(FolderArchive):
+    """A file as the only entry of its folder; what lies beside it belongs to others.
+
+    Args:
+        file: The file.
+        limits: How much it may hold.
+    """
+
+    def __init__(self, file: Path, limits: ArchiveLimits) -> None:
+        self._file = file.name
+        super().__init__(file.parent, limits)
+
+    def __reduce__(self) -> tuple[object, tuple[Path, ArchiveLimits]]:
+        return SingleFileArchive, (self.path / self._file, self.limits)
+
+    def _files(self) -> Iterator[str]:
+        yield text_name(self._file, self.path)
 
 
 @functools.lru_cache(maxsize=4)

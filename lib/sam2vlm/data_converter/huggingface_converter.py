@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sam2vlm.artifacts import write_text
 from sam2vlm.data_converter.arrow_shards import DEFAULT_SHARD_BYTES, open_split
 from sam2vlm.data_converter.conversion_result import ConversionResult, staged_folder
-from sam2vlm.data_converter.dataset_rows import dataset_features, dataset_row, read_picture
+from sam2vlm.data_converter.dataset_rows import dataset_features, dataset_row
 from sam2vlm.data_converter.dialects import AUTO
 from sam2vlm.data_converter.instructions import InstructionMix
+from sam2vlm.data_converter.output_writer import write_outputs
 from sam2vlm.data_converter.sam2_parser import SAM2Parser
-from sam2vlm.errors import DataError
-from sam2vlm.logs import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sam2vlm.annotations import Frame
     from sam2vlm.data_converter.archive import ArchiveLimits
+    from sam2vlm.data_converter.output_writer import Sample, Write
 
-__all__ = ["HuggingFaceConverter", "write_dataset_dict"]
+__all__ = ["DatasetWriter", "HuggingFaceConverter", "label_names", "labels_of", "write_dataset_dict"]
 
 
 class HuggingFaceConverter:
@@ -62,20 +62,69 @@ class HuggingFaceConverter:
             SettingsError: ``output_path`` holds something else, or may not be written.
         """
         export = self._parser.parse_zip(input_path)
-        with (
-            staged_folder(Path(output_path), known_by="dataset_info.json") as staged,
-            progress(len(export.frames), "writing the dataset", "frames") as advance,
-        ):
-            tasks = _write_split(
-                export.frames, staged, "train", mix=self._mix, shard_bytes=self._shard_bytes, advance=advance
+        with staged_folder(Path(output_path), known_by="dataset_info.json") as staged:
+            writer = DatasetWriter(
+                staged, label_names(labels_of(export.frames)), shard_bytes=self._shard_bytes, single=True
             )
+            asked, _facts = write_outputs({"train": export.frames}, {"dataset": writer}, ask=self._mix.for_frame)
         return ConversionResult(
             total_samples=len(export.frames),
             samples={"train": len(export.frames)},
-            conversations={"train": tasks},
+            conversations=asked,
             dropped=export.dropped,
             notes=export.metadata.notes,
         )
+
+
+class DatasetWriter:
+    """Writes ``RUN/prepare/dataset``; an :class:`sam2vlm.data_converter.output_writer.OutputWriter`.
+
+    Args:
+        folder: The dataset's folder; what it holds under the same names is overwritten.
+        labels: All labels, in the order of their numbers.
+        shard_bytes: Size of the dataset's files.
+        single: Write the one split there is as a ``Dataset``, not as a ``DatasetDict`` of one.
+    """
+
+    def __init__(
+        self, folder: Path, labels: Sequence[str], *, shard_bytes: int = DEFAULT_SHARD_BYTES, single: bool = False
+    ) -> None:
+        self._folder = folder
+        self._labels = list(labels)
+        self._shard_bytes = shard_bytes
+        self._single = single
+        self._rows: dict[str, int] = {}
+
+    @contextlib.contextmanager
+    def split(self, split: str) -> Iterator[Write]:
+        """Open a split; see :class:`sam2vlm.data_converter.output_writer.OutputWriter`."""
+        numbers = {label: number for number, label in enumerate(self._labels)}
+        folder = self._folder if self._single else self._folder / split
+        self._rows[split] = 0
+
+        def write(sample: Sample) -> None:
+            rows.write(dataset_row(sample, split, numbers))
+            self._rows[split] += 1
+
+        with open_split(folder, split, dataset_features(self._labels), shard_bytes=self._shard_bytes) as rows:
+            yield write
+
+    def finish(self) -> dict[str, Any]:
+        """Write the list of the splits."""
+        if not self._single:
+            names = ", ".join(f'"{split}"' for split in self._rows)
+            write_text(self._folder / "dataset_dict.json", f'{{"splits": [{names}]}}')
+        return {"rows": dict(self._rows), "labels": self._labels}
+
+
+def labels_of(frames: Iterable[Frame]) -> list[str]:
+    """Return the labels of what can be seen, sorted; the empty one too, where an object has none."""
+    return sorted({item.label for frame in frames for item in frame.visible_objects})
+
+
+def label_names(labels: Sequence[str]) -> list[str]:
+    """Return the labels that have a number in the dataset: all but the empty one."""
+    return [label for label in labels if label]
 
 
 def write_dataset_dict(
@@ -102,34 +151,6 @@ def write_dataset_dict(
     Raises:
         DataError: A split is empty, or a picture is missing or damaged.
     """
-    for split, frames in splits.items():
-        if not frames:
-            raise DataError(f"the {split} split is empty", expected="at least one frame", found="none")
-    counts = {}
-    with progress(sum(map(len, splits.values())), "writing the dataset", "frames") as advance:
-        for split, frames in splits.items():
-            counts[split] = _write_split(
-                frames, folder / split, split, mix=mix, shard_bytes=shard_bytes, advance=advance
-            )
-    names = ", ".join(f'"{split}"' for split in splits)
-    write_text(folder / "dataset_dict.json", f'{{"splits": [{names}]}}')
-    return counts
-
-
-def _write_split(
-    frames: Sequence[Frame],
-    folder: Path,
-    split: str,
-    *,
-    mix: InstructionMix,
-    shard_bytes: int,
-    advance: Callable[[int], None],
-) -> dict[str, int]:
-    tasks: Counter[str] = Counter()
-    with open_split(folder, split, dataset_features(), shard_bytes=shard_bytes) as writer:
-        for frame in frames:
-            instructions = mix.for_sample(frame.sample_id)
-            writer.write(dataset_row(frame, read_picture(frame), instructions))
-            tasks.update(item.task for item in instructions)
-            advance(1)
-    return dict(sorted(tasks.items()))
+    labels = label_names(labels_of(frame for frames in splits.values() for frame in frames))
+    writer = DatasetWriter(folder, labels, shard_bytes=shard_bytes)
+    return write_outputs(splits, {"dataset": writer}, ask=mix.for_frame)[0]

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections import Counter
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from sam2vlm.artifacts import open_atomic, write_json
+from sam2vlm.data_converter.conversations import json_line, questions_and_answers
 from sam2vlm.data_converter.conversion_result import ConversionResult, staged_folder
-from sam2vlm.data_converter.dataset_rows import read_picture
 from sam2vlm.data_converter.dialects import AUTO
-from sam2vlm.data_converter.instructions import InstructionMix, LlavaBoxes, answer_text
-from sam2vlm.data_converter.pictures import picture_extension
+from sam2vlm.data_converter.instructions import InstructionMix, LlavaBoxes
+from sam2vlm.data_converter.output_writer import write_outputs
+from sam2vlm.data_converter.picture_folder import PictureFolder
 from sam2vlm.data_converter.sam2_parser import SAM2Parser
-from sam2vlm.errors import DataError
-from sam2vlm.logs import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sam2vlm.annotations import Frame
     from sam2vlm.data_converter.archive import ArchiveLimits
-    from sam2vlm.data_converter.instructions import Instruction
+    from sam2vlm.data_converter.output_writer import OutputWriter, Sample, Write
 
-__all__ = ["LLaVAConverter", "write_llava"]
+__all__ = ["IMAGES", "LLaVAConverter", "LlavaWriter", "write_llava"]
 
 MANIFEST = "manifest.json"
-# JSON may hold these as they are, but readers that split a text into lines take them for ends of lines.
-_LINE_ENDS = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
+# Where LLaMA-Factory looks up what a dataset's columns mean.
+DATASET_INFO = "dataset_info.json"
+#: The pictures' folder inside of LLaVA's.
+IMAGES = "images"
 
 
 class LLaVAConverter:
@@ -76,13 +77,71 @@ class LLaVAConverter:
         )
 
 
+class LlavaWriter:
+    """Writes ``<split>.jsonl`` and a manifest; an :class:`sam2vlm.data_converter.output_writer.OutputWriter`.
+
+    One line is one conversation: ``{"id", "image", "conversations": [human, gpt]}``; ``image`` is relative to
+    ``folder``, where a :class:`sam2vlm.data_converter.picture_folder.PictureFolder` puts it.
+
+    Args:
+        folder: Gets ``<split>.jsonl``, ``manifest.json`` and, for LLaMA-Factory, ``dataset_info.json``.
+        mix: The plan that the instructions come from, for the manifest.
+        decimals: Digits of a coordinate after the point.
+    """
+
+    def __init__(self, folder: Path, *, mix: InstructionMix, decimals: int = 2) -> None:
+        self._folder = folder
+        self._mix = mix
+        self._boxes = LlavaBoxes(decimals)
+        self._frames: Counter[str] = Counter()
+        self._tasks: dict[str, Counter[str]] = {}
+
+    @contextlib.contextmanager
+    def split(self, split: str) -> Iterator[Write]:
+        """Open a split; see :class:`sam2vlm.data_converter.output_writer.OutputWriter`."""
+        tasks = self._tasks[split] = Counter()
+
+        def write(sample: Sample) -> None:
+            image = f"{IMAGES}/{sample.picture_name}"
+            for name, question, answer in questions_and_answers(sample, self._boxes):
+                lines.write(json_line(_conversation(name, image, question, answer)))
+            tasks.update(item.task for item in sample.instructions)
+            self._frames[split] += 1
+
+        with open_atomic(self._folder / f"{split}.jsonl", "w") as lines:
+            yield write
+
+    def finish(self) -> dict[str, Any]:
+        """Write the manifest."""
+        splits = {
+            split: {
+                "file": f"{split}.jsonl",
+                "frames": self._frames[split],
+                "conversations": tasks.total(),
+                "tasks": dict(sorted(tasks.items())),
+            }
+            for split, tasks in self._tasks.items()
+        }
+        boxes, mix = self._boxes, self._mix
+        convention = {"name": boxes.name, "description": boxes.description, "decimals": boxes.decimals}
+        manifest = {
+            "format": "sam2vlm.llava/1",
+            "box_convention": convention,
+            "language": mix.language,
+            "seed": mix.seed,
+            "tasks": {task: mix.weights[task] for task in mix.tasks},
+            "splits": splits,
+        }
+        write_json(self._folder / MANIFEST, manifest)
+        write_json(self._folder / DATASET_INFO, {f"sam2vlm_{split}": _sharegpt(split) for split in self._tasks})
+        counts = {split: tasks.total() for split, tasks in self._tasks.items()}
+        return {"box_convention": convention, "conversations": counts}
+
+
 def write_llava(
     splits: Mapping[str, Sequence[Frame]], folder: Path, *, mix: InstructionMix, decimals: int = 2
 ) -> dict[str, dict[str, int]]:
-    """Write frames that are already assigned to splits.
-
-    One line is one conversation: ``{"id", "image", "conversations": [human, gpt]}``; ``image`` is relative to
-    ``folder``, pictures are copied byte for byte, once a frame.
+    """Write frames that are already assigned to splits, with their pictures, byte for byte, once a frame.
 
     Args:
         splits: The frames of each split, by its name, in the order in which they are written.
@@ -96,79 +155,27 @@ def write_llava(
     Raises:
         DataError: A split is empty, or a picture is missing or damaged.
     """
-    for split, frames in splits.items():
-        if not frames:
-            raise DataError(f"the {split} split is empty", expected="at least one frame", found="none")
-    boxes = LlavaBoxes(decimals)
-    counts = {}
-    with progress(sum(map(len, splits.values())), "writing LLaVA conversations", "frames") as advance:
-        for split, frames in splits.items():
-            with open_atomic(folder / f"{split}.jsonl", "w") as lines:
-                counts[split] = _write_split(frames, folder, lines, mix=mix, boxes=boxes, advance=advance)
-    write_json(folder / MANIFEST, _manifest(splits, counts, mix, boxes))
-    return counts
+    writers: dict[str, OutputWriter] = {
+        "pictures": PictureFolder(folder / IMAGES),
+        "llava": LlavaWriter(folder, mix=mix, decimals=decimals),
+    }
+    return write_outputs(splits, writers, ask=mix.for_frame)[0]
 
 
-def _write_split(
-    frames: Sequence[Frame],
-    folder: Path,
-    lines: IO[str],
-    *,
-    mix: InstructionMix,
-    boxes: LlavaBoxes,
-    advance: Callable[[int], None],
-) -> dict[str, int]:
-    tasks: Counter[str] = Counter()
-    for frame in frames:
-        image = _copy_picture(frame, folder)
-        for number, instruction in enumerate(mix.for_sample(frame.sample_id)):
-            line = _conversation(frame, image, instruction, number, boxes)
-            lines.write(json.dumps(line, ensure_ascii=False).translate(_LINE_ENDS) + "\n")
-            tasks[instruction.task] += 1
-        advance(1)
-    return dict(sorted(tasks.items()))
-
-
-def _copy_picture(frame: Frame, folder: Path) -> str:
-    content = read_picture(frame)
-    name = f"images/{frame.sample_id}{picture_extension(content)}"
-    target = folder / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
-    return name
-
-
-def _conversation(frame: Frame, image: str, instruction: Instruction, number: int, boxes: LlavaBoxes) -> dict[str, Any]:
-    answer = answer_text(instruction.task, frame.objects, frame.width, frame.height, boxes=boxes)
+def _sharegpt(split: str) -> dict[str, Any]:
     return {
-        "id": f"{frame.sample_id}/{number}",
-        "image": image,
-        "conversations": [
-            {"from": "human", "value": f"<image>\n{instruction.prompt}"},
-            {"from": "gpt", "value": answer},
-        ],
+        "file_name": f"{split}.jsonl",
+        "formatting": "sharegpt",
+        "columns": {"messages": "conversations", "images": "image"},
     }
 
 
-def _manifest(
-    splits: Mapping[str, Sequence[Frame]],
-    counts: Mapping[str, Mapping[str, int]],
-    mix: InstructionMix,
-    boxes: LlavaBoxes,
-) -> dict[str, Any]:
+def _conversation(name: str, image: str, question: str, answer: str) -> dict[str, Any]:
     return {
-        "format": "sam2vlm.llava/1",
-        "box_convention": {"name": boxes.name, "description": boxes.description, "decimals": boxes.decimals},
-        "language": mix.language,
-        "seed": mix.seed,
-        "tasks": {task: mix.weights[task] for task in mix.tasks},
-        "splits": {
-            split: {
-                "file": f"{split}.jsonl",
-                "frames": len(frames),
-                "conversations": sum(counts[split].values()),
-                "tasks": dict(counts[split]),
-            }
-            for split, frames in splits.items()
-        },
+        "id": name,
+        "image": image,
+        "conversations": [
+            {"from": "human", "value": f"<image>\n{question}"},
+            {"from": "gpt", "value": answer},
+        ],
     }

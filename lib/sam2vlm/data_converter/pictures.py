@@ -6,9 +6,9 @@ import io
 import struct
 from typing import TYPE_CHECKING
 
-from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
-from sam2vlm.annotations.runs import MAX_GRID_PIXELS
+from sam2vlm.data_converter.file_kinds import kind_by_head
 from sam2vlm.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["picture_extension", "picture_size"]
 
 _HEAD_BYTES = 4096
+# From here on Pillow takes a picture for a decompression bomb (Image.MAX_IMAGE_PIXELS), and so would all who read it.
+_MOST_PIXELS = 1024**3 // 4 // 3
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 
@@ -28,15 +30,18 @@ def picture_size(archive: ExportArchive, name: str) -> tuple[int, int]:
         DataError: It is neither PNG nor JPEG, or larger than any frame.
     """
     # A header with a long colour profile does not fit the first bytes; then the whole is read.
-    size = _size_of(archive.head(name, _HEAD_BYTES)) or _size_of(archive.read(name))
+    head = archive.head(name, _HEAD_BYTES)
+    size = _size_of(head) or _size_of(archive.read(name))
     if size is None:
-        raise DataError("is no picture", source=f"{archive.path}: {name}", expected="a PNG or JPEG")
-    width, height = size
-    if not 0 < width * height <= MAX_GRID_PIXELS:
         raise DataError(
-            "is too large a picture",
+            "is no picture", source=f"{archive.path}: {name}", expected="a PNG or JPEG", found=kind_by_head(head)
+        )
+    width, height = size
+    if not 0 < width * height <= _MOST_PIXELS:
+        raise DataError(
+            "is a picture of an impossible size",
             source=f"{archive.path}: {name}",
-            expected=f"at most {MAX_GRID_PIXELS} pixels",
+            expected=f"1 to {_MOST_PIXELS} pixels",
             found=f"{width} x {height}",
         )
     return width, height
@@ -54,7 +59,8 @@ def _size_of(content: bytes) -> tuple[int, int] | None:
         width, height = struct.unpack(">II", content[16:24])
         return int(width), int(height)
     try:
-        with Image.open(io.BytesIO(content), formats=("JPEG",)) as picture:
+        # Not Image.open, which warns of a large picture on standard error before anybody can refuse it.
+        with JpegImageFile(io.BytesIO(content)) as picture:
             return picture.size
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error):
         return None

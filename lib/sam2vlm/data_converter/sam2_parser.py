@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
+import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from sam2vlm.annotations import Frame, VideoMetadata
-from sam2vlm.data_converter.archive import ArchiveLimits, ExportArchive, open_archive
-from sam2vlm.data_converter.dialects import AUTO, MaskReader
-from sam2vlm.data_converter.export_layout import ExportLayout, find_layout
-from sam2vlm.data_converter.export_notes import evidence, index_notes, picture_notes, tally_notes
-from sam2vlm.data_converter.frame_records import FrameReader
-from sam2vlm.data_converter.json_fields import JsonObject, read_json
-from sam2vlm.data_converter.pictures import picture_size
-from sam2vlm.data_converter.video_facts import VideoFacts, read_video_facts
-from sam2vlm.errors import DataError
+from sam2vlm.annotations import Frame, Track, VideoMetadata, tracks_of
+from sam2vlm.data_converter.archive import ArchiveLimits, open_archive
+from sam2vlm.data_converter.dialects import AUTO, checked_dialect
+from sam2vlm.data_converter.picture_check import read_checked
+from sam2vlm.data_converter.readers.choice import open_reader
+from sam2vlm.data_converter.readers.reading import EMPTY_WITHOUT_PICTURE, FrameTally, kept_frames
+from sam2vlm.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["EMPTY_WITHOUT_PICTURE", "ParsedExport", "SAM2Parser"]
-
-EMPTY_WITHOUT_PICTURE = "no visible object and no picture"
-_VIDEO_ID_DIGITS = 12
+__all__ = ["EMPTY_WITHOUT_PICTURE", "ExportReading", "ParsedExport", "SAM2Parser"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +26,73 @@ class ParsedExport:
     """One export, read and checked.
 
     Attributes:
-        frames: By frame index. Pictures are read when asked for, from where they are.
+        frames: Video by video, by frame index. Pictures are read when asked for, from where they are.
         metadata: About the video and the reading.
         dropped: Frame indices that were left out, by reason.
     """
 
-    frames: tuple[Frame, ...]
+    frames: Sequence[Frame]
     metadata: VideoMetadata
     dropped: Mapping[str, tuple[int, ...]]
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """Every object along time, with where it is visible; see :func:`sam2vlm.annotations.tracks_of`."""
+        return tracks_of(self.frames)
+
+
+class ExportReading:
+    """An export whose frames come one by one, for those who cannot hold them all.
+
+    Args:
+        path: A ZIP archive, the folder of an unpacked one, or a JSON file without pictures.
+        dialect: See :class:`SAM2Parser`, as the rest.
+        limits: How much an archive may hold.
+        pictures_required: Refuse a frame with a visible object and no picture.
+        default_label: For the objects of dialects that have no labels.
+        fps: For the frames of dialects that have no times.
+
+    Raises:
+        DataError: It cannot be read, or is of no dialect.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        dialect: str = AUTO,
+        limits: ArchiveLimits | None = None,
+        pictures_required: bool = True,
+        default_label: str = "",
+        fps: float | None = None,
+    ) -> None:
+        self._archive = open_archive(path, limits=limits or ArchiveLimits())
+        self._reader = open_reader(self._archive, dialect=dialect, default_label=default_label, fps=fps)
+        self._pictures_required = pictures_required
+        self._tally = FrameTally()
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames, once, video by video, by ascending index.
+
+        Raises:
+            DataError: What the export says is wrong; the error names entry and field.
+        """
+        return kept_frames(self._reader, self._tally, self._archive, pictures_required=self._pictures_required)
+
+    @property
+    def read_picture(self) -> Callable[[str], bytes]:
+        """Returns a picture's encoded bytes by its ``image_name``; outlives the reading and goes to other processes."""
+        return functools.partial(read_checked, self._archive)
+
+    @property
+    def metadata(self) -> VideoMetadata:
+        """About the video and the reading; complete when the last frame was read."""
+        return self._reader.metadata(self._tally)
+
+    @property
+    def dropped(self) -> Mapping[str, tuple[int, ...]]:
+        """Frame indices that were left out, by reason; complete when the last frame was read."""
+        return {EMPTY_WITHOUT_PICTURE: tuple(self._tally.left_out)} if self._tally.left_out else {}
 
 
 class SAM2Parser:
@@ -48,55 +101,73 @@ class SAM2Parser:
     ``parse_zip`` reads; ``get_frames``, ``metadata`` and ``dropped`` then speak of the last export read.
 
     Args:
-        dialect: How masks are written, one of ``sam2vlm.data_converter.dialects.DIALECTS``; ``auto`` finds out.
+        dialect: How masks are written or the export is laid out, one of
+            ``sam2vlm.data_converter.dialects.DIALECTS``; ``auto`` finds out.
         limits: How much an archive may hold.
-        pictures_required: Refuse a frame with a visible object and no picture. Without, it is kept and its
-            ``read_image`` is None.
+        pictures_required: Refuse a frame with a visible object and no picture, and leave out an empty frame without
+            one. Without, both are kept and their ``read_image`` is None.
+        default_label: What to call the objects of dialects that have no labels (SA-V, automatic masks, palettes).
+        fps: Frames a second, for dialects that tell no times (automatic masks, COCO instances, palettes); None for
+            each dialect's own assumption, which the notes tell.
+
+    Raises:
+        SettingsError: There is no such dialect, or no such rate.
     """
 
     def __init__(
-        self, *, dialect: str = AUTO, limits: ArchiveLimits | None = None, pictures_required: bool = True
+        self,
+        *,
+        dialect: str = AUTO,
+        limits: ArchiveLimits | None = None,
+        pictures_required: bool = True,
+        default_label: str = "",
+        fps: float | None = None,
     ) -> None:
-        MaskReader(dialect=dialect)  # a wrong setting is told before any file is read
-        self._dialect = dialect
+        self._dialect = checked_dialect(dialect)  # a wrong setting is told before any file is read
+        if fps is not None and not 0 < fps <= _MOST_FPS:
+            raise SettingsError(
+                "is no frame rate", field="fps", expected=f"above 0, up to {_MOST_FPS:g} frames a second", found=fps
+            )
         self._limits = limits or ArchiveLimits()
         self._pictures_required = pictures_required
+        self._default_label = default_label
+        self._fps = fps
         self._export: ParsedExport | None = None
 
     def parse_zip(self, path: str | Path) -> ParsedExport:
         """Read an export.
 
         Args:
-            path: A ZIP archive, or the folder of an unpacked one.
+            path: A ZIP archive, the folder of an unpacked one, or a JSON file without pictures.
 
         Raises:
             DataError: It cannot be read, or what it says is wrong; the error names entry and field.
         """
-        archive = open_archive(Path(path), limits=self._limits)
-        layout = find_layout(archive)
-        annotations, content = read_json(archive, layout.annotations)
-        metadata = read_json(archive, layout.metadata)[0] if layout.metadata is not None else None
-        facts = read_video_facts(annotations, metadata, archive)
-        reader = FrameReader(
-            archive,
-            video_id=hashlib.sha256(content).hexdigest()[:_VIDEO_ID_DIGITS],
-            video=facts.size,
-            fps=facts.source_fps,
-            masks=MaskReader(dialect=self._dialect, demo_tool=facts.demo_tool is not None),
-        )
-        records = _records_by_index(annotations)
-        frames, dropped = self._frames(reader, records, layout, facts, archive)
-        self._export = ParsedExport(
-            frames=tuple(frames),
-            metadata=self._metadata(
-                frames=frames, dropped=dropped, records=records, reader=reader, layout=layout, facts=facts
-            ),
-            dropped={EMPTY_WITHOUT_PICTURE: tuple(dropped)} if dropped else {},
-        )
+        reading = self.read(path)
+        frames = tuple(reading.frames())
+        self._export = ParsedExport(frames=frames, metadata=reading.metadata, dropped=reading.dropped)
         return self._export
 
+    def read(self, path: str | Path) -> ExportReading:
+        """Open an export to read it frame by frame.
+
+        Args:
+            path: As in :meth:`parse_zip`.
+
+        Raises:
+            DataError: It cannot be read, or is of no dialect.
+        """
+        return ExportReading(
+            Path(path),
+            dialect=self._dialect,
+            limits=self._limits,
+            pictures_required=self._pictures_required,
+            default_label=self._default_label,
+            fps=self._fps,
+        )
+
     def get_frames(self) -> list[Frame]:
-        """Return the frames of the last export read, by frame index."""
+        """Return the frames of the last export read, video by video, by frame index."""
         return list(self._parsed().frames)
 
     @property
@@ -114,89 +185,5 @@ class SAM2Parser:
             raise DataError("no export has been read yet; call parse_zip first")
         return self._export
 
-    def _frames(
-        self,
-        reader: FrameReader,
-        records: Mapping[int, JsonObject],
-        layout: ExportLayout,
-        facts: VideoFacts,
-        archive: ExportArchive,
-    ) -> tuple[list[Frame], list[int]]:
-        frames, dropped = [], []
-        for index, record in records.items():
-            picture = layout.pictures.get(index)
-            size = facts.size if picture is None else picture_size(archive, picture)
-            if size is None:
-                self._refuse_missing(record, index, archive)
-            frame = reader.read(record, picture, size)
-            if picture is not None:
-                frames.append(frame)
-            elif not frame.visible_objects:
-                dropped.append(index)
-            elif self._pictures_required:
-                self._refuse_missing(record, index, archive)
-            else:
-                frames.append(frame)
-        if not frames:
-            raise DataError(
-                "holds no usable frame",
-                source=archive.path,
-                expected="a frame with a picture",
-                found=f"{len(dropped)} annotated frames without objects and pictures" if dropped else "none",
-            )
-        return frames, dropped
 
-    @staticmethod
-    def _refuse_missing(record: JsonObject, index: int, archive: ExportArchive) -> NoReturn:
-        record.fail(
-            "frame_index",
-            f"frame {index} has no picture in {archive.path.name}",
-            expected=f"images/frame_{index:06d}.png",
-            found="nothing",
-        )
-
-    def _metadata(
-        self,
-        *,
-        frames: list[Frame],
-        dropped: list[int],
-        records: Mapping[int, JsonObject],
-        reader: FrameReader,
-        layout: ExportLayout,
-        facts: VideoFacts,
-    ) -> VideoMetadata:
-        width, height = facts.size or (frames[0].width, frames[0].height)
-        notes = [
-            *facts.notes,
-            *index_notes(facts, records, layout),
-            *picture_notes(frames, facts.size, dropped),
-            *tally_notes(reader.tally, facts),
-        ]
-        return VideoMetadata(
-            video_id=frames[0].video_id,
-            filename=facts.filename,
-            width=width,
-            height=height,
-            source_fps=facts.source_fps,
-            total_frames=facts.total_frames,
-            duration_sec=facts.duration_sec,
-            dialect="+".join(sorted(reader.tally.dialects)) or "none",
-            evidence=evidence(reader.tally, facts, self._dialect),
-            frame_indices=facts.frame_indices,
-            notes=tuple(notes),
-        )
-
-
-def _records_by_index(annotations: JsonObject) -> dict[int, JsonObject]:
-    records: dict[int, JsonObject] = {}
-    for record in annotations.children("annotations"):
-        index = record.integer("frame_index")
-        if index in records:
-            record.fail(
-                "frame_index",
-                "occurs twice",
-                expected="one record a frame",
-                found=f"{index} also in {records[index].path}",
-            )
-        records[index] = record
-    return dict(sorted(records.items()))
+_MOST_FPS = 1000.0

@@ -13,9 +13,11 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from sam2vlm.data_converter.archive_limits import ByteBudget, check_count, check_kind, check_size
 from sam2vlm.data_converter.entry_names import checked_name, is_litter, unix_kind
+from sam2vlm.data_converter.file_kinds import HEAD_BYTES, kind_by_head
 from sam2vlm.errors import DataError, from_os_error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from sam2vlm.data_converter.archive_limits import ArchiveLimits
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ZipArchive"]
 
 _CHUNK = 1 << 20
+_LOCAL_HEADER_BYTES = 30  # before its name, APPNOTE.TXT 4.3.7
 # Text of many equal lines may pack 100:1 without harm; a bomb is one that also grows large.
 _RATIO_FREE_BYTES = 1 << 20
 # What zipfile and its decompressors raise on damaged bytes; bz2 raises an OSError without a number.
@@ -58,17 +61,20 @@ class ZipArchive:
 
     def read(self, name: str, *, at_most: int | None = None) -> bytes:
         """See :meth:`sam2vlm.data_converter.archive.ExportArchive.read`."""
-        info = self._entries[name]
-        content = io.BytesIO()
+        return b"".join(self.chunks(name, at_most=at_most))
+
+    def chunks(self, name: str, *, at_most: int | None = None) -> Iterator[bytes]:
+        """See :meth:`sam2vlm.data_converter.archive.ExportArchive.chunks`."""
+        info, size = self._entries[name], 0
         with self._told(name), self._opened(info) as stream:
             while chunk := stream.read(_CHUNK):
-                content.write(chunk)
-                check_size(self.path, name, content.tell(), at_most)
-                self._check_ratio(name, info, content.tell())
-                self._budget.spend(name, content.tell())
-        if content.tell() != info.file_size:
-            self._damaged(name, f"{content.tell()} of {info.file_size} bytes")
-        return content.getvalue()
+                size += len(chunk)
+                check_size(self.path, name, size, at_most)
+                self._check_ratio(name, info, size)
+                self._budget.spend(name, size)
+                yield chunk
+        if size != info.file_size:
+            self._damaged(name, f"{size} of {info.file_size} bytes")
 
     def head(self, name: str, size: int) -> bytes:
         """See :meth:`sam2vlm.data_converter.archive.ExportArchive.head`."""
@@ -87,10 +93,20 @@ class ZipArchive:
     def _open(self) -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(io.BufferedReader(_PositionedFile(self.path)))
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
-            raise DataError(
-                "is not a ZIP archive, or a truncated one", source=self.path, expected="a ZIP archive", found=str(error)
-            ) from None
+        except NotImplementedError as error:
+            raise self._no_zip(error) from None
+        except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            with self.path.open("rb") as stream:
+                kind = kind_by_head(stream.read(HEAD_BYTES))
+            # zipfile says no more than that where it does not even find the end.
+            raise self._no_zip(kind if str(error) == "File is not a zip file" else error) from None
+
+    def _no_zip(self, found: object) -> DataError:
+        return DataError(
+            "is not a ZIP archive, or a truncated one", source=self.path, expected="a ZIP archive", found=found
+        )
 
     def _checked_entries(self) -> dict[str, zipfile.ZipInfo]:
         infos = self._handle().infolist()
@@ -102,12 +118,35 @@ class ZipArchive:
             if info.is_dir() or is_litter(name):
                 continue
             if info.flag_bits & 0x1:
-                raise DataError(f"holds the encrypted entry {name}; remove the password", source=self.path)
+                raise DataError(
+                    f"holds the encrypted entry {name}; remove the password",
+                    source=self.path,
+                    expected="entries without a password",
+                    found="an encrypted one",
+                )
             if name in entries:
-                raise DataError(f"holds the entry {name} twice", source=self.path)
+                raise DataError(
+                    f"holds the entry {name} twice",
+                    source=self.path,
+                    expected="each entry once",
+                    found="two of this name",
+                )
             entries[name] = info
+        self._check_places(infos)
         self._check_declared(entries)
         return entries
+
+    def _check_places(self, infos: list[zipfile.ZipInfo]) -> None:
+        """Refuse entries that share bytes: no tool writes them, and a small archive of them unpacks to petabytes."""
+        ends = [*sorted(info.header_offset for info in infos), self._handle().start_dir][1:]
+        for info, end in zip(sorted(infos, key=lambda info: info.header_offset), ends, strict=True):
+            if not 0 <= info.header_offset <= end - info.compress_size - _LOCAL_HEADER_BYTES:
+                raise DataError(
+                    f"holds the entry {info.filename!r} outside of its place",
+                    source=self.path,
+                    expected="entries behind one another",
+                    found=f"one of {info.compress_size} packed bytes at {info.header_offset}, the next at {end}",
+                )
 
     def _check_declared(self, entries: dict[str, zipfile.ZipInfo]) -> None:
         declared = sum(info.file_size for info in entries.values())
@@ -163,7 +202,8 @@ class _PositionedFile(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
         if start + offset < 0:
-            raise ValueError("a position before the file's beginning")
+            # Without a number, as bz2's: zipfile takes it for what a damaged archive leads to.
+            raise OSError("a position before the file's beginning")
         self._position = start + offset
         return self._position
 

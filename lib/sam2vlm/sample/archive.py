@@ -56,8 +56,12 @@ class ExportArchive:
         return f"{folder}/{prefix}{number}.{ending.upper() if capitals else ending}"
 
     def add_image(self, index: int, data: bytes) -> None:
-        """Store a picture; it is compressed already."""
-        self._zip.writestr(self._entry(self._prefix + self.image_name(index), zipfile.ZIP_STORED), data)
+        """Store a picture under the name that exports with ``annotations.json`` give it."""
+        self.add_file(self.image_name(index), data)
+
+    def add_file(self, name: str, data: bytes) -> None:
+        """Store a file that is compressed already."""
+        self._zip.writestr(self._entry(self._prefix + name, zipfile.ZIP_STORED), data)
 
     def add_text(self, name: str, text: IO[str]) -> None:
         """Deflate a document, from where the stream stands."""

@@ -10,7 +10,7 @@ from sam2vlm.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["DEFECTS", "checked_defects"]
+__all__ = ["DEFECTS", "DEFECTS_OF_ALL", "checked_defects"]
 
 #: Name -> what the export then looks like.
 DEFECTS: dict[str, str] = {
@@ -56,11 +56,37 @@ DEFECTS: dict[str, str] = {
 }
 
 
-def checked_defects(names: Iterable[str]) -> frozenset[str]:
+#: Those that an export without ``annotations.json`` can have too.
+DEFECTS_OF_ALL = frozenset(
+    {
+        "painted-overlay",
+        "track-swaps",
+        "flicker",
+        "duplicate-frames",
+        "wrong-size",
+        "wrapping-folder",
+        "missing-frame",
+        "truncated",
+        "bad-crc",
+        "encrypted",
+        "path-traversal",
+        "absolute-path",
+        "symlink",
+        "bomb",
+    }
+)
+
+
+def checked_defects(names: Iterable[str], *, has_records: bool = True) -> frozenset[str]:
     """Return the names as a set.
 
+    Args:
+        names: As somebody wants them.
+        has_records: Whether the dialect writes ``annotations.json``; other dialects can only have
+            :data:`DEFECTS_OF_ALL`.
+
     Raises:
-        SettingsError: There is no such defect.
+        SettingsError: There is no such defect, or not in this dialect.
     """
     wanted = tuple(names)
     for name in wanted:
@@ -68,4 +94,11 @@ def checked_defects(names: Iterable[str]) -> frozenset[str]:
             close = difflib.get_close_matches(name, DEFECTS, n=1)
             hint = f"did you mean {close[0]}?" if close else "`sam2vlm sample --help` lists them"
             raise SettingsError(f"no such defect; {hint}", field="defect", found=name)
+        if not has_records and name not in DEFECTS_OF_ALL:
+            raise SettingsError(
+                "is a defect of exports with annotations.json",
+                field="defect",
+                expected=" or ".join(sorted(DEFECTS_OF_ALL)),
+                found=name,
+            )
     return frozenset(wanted)

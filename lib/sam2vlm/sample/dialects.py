@@ -1,7 +1,8 @@
 """An object's record and the two documents of an export, as each exporter writes them.
 
 ``sam2-demo-1.0.0`` is the SAM 2 demo's export tool to the letter: it flattens a mask row by row while its own
-decoder reads columns first, so its box is the box of the transposed mask, in cells of the 256 x 256 grid.
+decoder reads columns first, so its box is the box of the transposed mask, in cells of the 256 x 256 grid. The last
+four dialects have no such documents; :mod:`sam2vlm.sample.layouts` writes theirs from the same records.
 """
 
 from __future__ import annotations
@@ -19,10 +20,24 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["DIALECTS", "SOURCE_FPS", "Envelope", "annotations_head", "checked_dialect", "metadata", "object_record"]
+__all__ = [
+    "AUTOMATIC_MASKS",
+    "COCO_INSTANCES",
+    "DIALECTS",
+    "PALETTE_PNG",
+    "SA_V",
+    "SOURCE_FPS",
+    "Dialect",
+    "Envelope",
+    "annotations_head",
+    "checked_dialect",
+    "metadata",
+    "object_record",
+]
 
 #: What the demo tool writes as ``source_fps``, whatever the video's rate is.
 SOURCE_FPS = 30.0
+SA_V, AUTOMATIC_MASKS, COCO_INSTANCES, PALETTE_PNG = "sa-v", "automatic-masks", "coco-instances", "palette-png"
 _CONFIDENCE = 0.95  # also a constant of the tool
 _WRITTEN_AT = "2025-01-15T12:00:00Z"  # a clock would make each archive different
 
@@ -78,18 +93,33 @@ def _uncompressed(field: NDArray[np.float32] | None, width: int, height: int) ->
 
 
 @dataclass(frozen=True)
-class _Dialect:
-    """How an exporter signs and how it stores a mask (None for an absent object)."""
+class Dialect:
+    """How an exporter signs and how it stores a mask (None for an absent object).
+
+    Attributes:
+        exporter: Its name.
+        version: Its version.
+        store: Returns ``mask_rle``, ``bbox`` and ``area``.
+        has_records: Whether it writes ``annotations.json`` with a record a frame.
+        jpeg: Whether its pictures are JPEG files.
+    """
 
     exporter: str
     version: str
     store: Callable[[NDArray[np.float32] | None, int, int], _Stored]
+    has_records: bool = True
+    jpeg: bool = False
 
 
-DIALECTS: dict[str, _Dialect] = {
-    "sam2-demo-1.0.0": _Dialect("SAM2 Demo Export Tool", "1.0.0", _demo),
-    "coco-compressed": _Dialect("sam2vlm sample", "2.0.0", _compressed),
-    "coco-uncompressed": _Dialect("sam2vlm sample", "2.0.0", _uncompressed),
+_OURS = "sam2vlm sample", "2.0.0"
+DIALECTS: dict[str, Dialect] = {
+    "sam2-demo-1.0.0": Dialect("SAM2 Demo Export Tool", "1.0.0", _demo),
+    "coco-compressed": Dialect(*_OURS, _compressed),
+    "coco-uncompressed": Dialect(*_OURS, _uncompressed),
+    SA_V: Dialect(*_OURS, _compressed, has_records=False, jpeg=True),
+    AUTOMATIC_MASKS: Dialect(*_OURS, _compressed, has_records=False),
+    COCO_INSTANCES: Dialect(*_OURS, _compressed, has_records=False),
+    PALETTE_PNG: Dialect(*_OURS, _uncompressed, has_records=False, jpeg=True),
 }
 
 

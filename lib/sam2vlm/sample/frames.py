@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sam2vlm.sample.dialects import SOURCE_FPS, Envelope, object_record
+from sam2vlm.sample.dialects import DIALECTS, SOURCE_FPS, Envelope, object_record
 from sam2vlm.sample.masks import logits, upsampled
 from sam2vlm.sample.painting import paint
 from sam2vlm.sample.png import png_bytes
@@ -169,8 +169,9 @@ class FrameMaker:
         return {"frame_index": index, "timestamp_sec": round(index / SOURCE_FPS, 3), "objects": listed}
 
     def _picture(self, view: View, fields: _Fields, objects: list[dict[str, Any]], position: int) -> bytes | None:
+        dialect = DIALECTS[self.envelope.dialect]
         # The tool stores a picture only where something is painted on it.
-        if not fields or self._spoils("missing-frame", position):
+        if (dialect.has_records and not fields) or self._spoils("missing-frame", position):
             return None
         picture = view.picture
         if "painted-overlay" in self.defects:
@@ -179,7 +180,7 @@ class FrameMaker:
             picture = paint(picture, [(number, label, masks[number]) for number, label in named])
         if self._spoils("wrong-size", position):
             picture = picture.resize((max(picture.width // 2, 1), max(picture.height // 2, 1)))
-        return _jpeg_bytes(picture) if "jpg-frames" in self.defects else png_bytes(picture)
+        return _jpeg_bytes(picture) if dialect.jpeg or "jpg-frames" in self.defects else png_bytes(picture)
 
 
 def _some(total: int, seed: int, name: str) -> frozenset[int]:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
-import tempfile
-import textwrap
 import uuid
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any
 
 from sam2vlm.artifacts import open_atomic
 from sam2vlm.errors import SettingsError
 from sam2vlm.logs import progress
 from sam2vlm.sample.archive import ExportArchive, spoil_bytes
 from sam2vlm.sample.defects import checked_defects
-from sam2vlm.sample.dialects import SOURCE_FPS, Envelope, annotations_head, checked_dialect, metadata
-from sam2vlm.sample.frames import FrameMaker, MadeFrame
+from sam2vlm.sample.dialects import DIALECTS, SA_V, SOURCE_FPS, Envelope, checked_dialect
+from sam2vlm.sample.frames import FrameMaker
+from sam2vlm.sample.layouts import open_layout
 from sam2vlm.sample.scene import make_scene
 from sam2vlm.sample.seeding import stream
 from sam2vlm.sample.things import THINGS
@@ -28,12 +26,14 @@ from sam2vlm.sample.things import THINGS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from sam2vlm.sample.frames import MadeFrame
+
 __all__ = ["SampleSummary", "write_sample"]
 
 _REAL_FPS_WHERE_WRONG = 24.0
 _SMALLEST_SIDE, _LARGEST_SIDE = 32, 4096
 _MOST_OBJECTS = 200
-_SPOOLED_BYTES = 16 * 2**20  # of annotations in memory; beyond, they wait in a temporary file
+_SAV_FPS, _SAV_STEP = 24.0, 4  # SA-V: every fourth frame of a video at 24 frames a second
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ def write_sample(
         objects: How many distinct objects there are; a frame sees one to five of them.
         width: Of the frames, pixels.
         height: Of the frames, pixels.
-        dialect: ``sam2-demo-1.0.0``, ``coco-compressed`` or ``coco-uncompressed``.
+        dialect: One of :data:`sam2vlm.sample.DIALECTS`.
         seed: Of every random choice.
         defects: Names from :data:`sam2vlm.sample.DEFECTS`.
-        fps: Exported frames a second; the video itself has 30.
+        fps: Exported frames a second; the video itself has 30. SA-V always has 6 of 24.
         classes: How many kinds of things, at most eight; the objects take them in turn.
         workers: Threads; None for one a processor core.
 
@@ -100,9 +100,11 @@ def write_sample(
     """
     target = Path(path)
     _check(target, frames=frames, objects=objects, width=width, height=height, fps=fps, classes=classes)
-    wrong = checked_defects(defects)
+    wrong = checked_defects(defects, has_records=DIALECTS[checked_dialect(dialect)].has_records)
     real_fps = _REAL_FPS_WHERE_WRONG if "constant-fps" in wrong else SOURCE_FPS
     step = max(round(SOURCE_FPS / fps), 1)
+    if dialect == SA_V:
+        real_fps, step = _SAV_FPS, _SAV_STEP
     envelope = Envelope(
         filename="session.mp4" if "repeated-names" in wrong else _video_name(seed, non_ascii="non-ascii" in wrong),
         width=width,
@@ -111,7 +113,7 @@ def write_sample(
         duration_sec=frames * step / real_fps,
         target_fps=float(fps),
         frame_indices=tuple(range(0, frames * step, step)),
-        dialect=checked_dialect(dialect),
+        dialect=dialect,
     )
     scene = make_scene(
         width=width,
@@ -165,66 +167,25 @@ def _video_name(seed: int, *, non_ascii: bool) -> str:
 class _Tally:
     images: int
     labels: Counter[str]
-    seen: set[int]
-    annotated: int
 
 
 def _write(stream_out: IO[Any], maker: FrameMaker, workers: int) -> _Tally:
-    tally = _Tally(0, Counter(), set(), 0)
-    envelope, defects = maker.envelope, maker.defects
+    tally = _Tally(0, Counter())
+    envelope = maker.envelope
     with (
-        ExportArchive(stream_out, defects) as archive,
-        tempfile.SpooledTemporaryFile(_SPOOLED_BYTES, "w+", encoding="utf-8") as spool,
+        ExportArchive(stream_out, maker.defects) as archive,
+        ExitStack() as closing,
         progress(len(envelope.frame_indices), "drawing the sample", "frames") as advance,
     ):
-        document = cast("IO[str]", spool)
-        document.write(_opening(annotations_head(envelope), defects))
-        for index, frame in zip(envelope.frame_indices, _in_order(maker, workers), strict=True):
-            _add_frame(archive, document, index, frame, tally, listed="empty-annotations" not in defects)
+        layout = open_layout(archive, maker, closing)
+        for position, frame in enumerate(_in_order(maker, workers)):
+            layout.add(position, envelope.frame_indices[position], frame)
+            tally.images += frame.picture is not None
+            tally.labels.update(frame.labels)
             advance(1)
-        document.write("\n  ]\n}\n")
-        _finish(archive, document, maker, tally)
+        layout.finish()
+        archive.add_strays()
     return tally
-
-
-def _add_frame(
-    archive: ExportArchive, document: IO[str], index: int, frame: MadeFrame, tally: _Tally, *, listed: bool
-) -> None:
-    if frame.picture is not None:
-        archive.add_image(index, frame.picture)
-        tally.images += 1
-    if frame.entry is not None and listed:
-        comma = ",\n" if tally.annotated else ""
-        document.write(comma + textwrap.indent(json.dumps(frame.entry, indent=2, ensure_ascii=False), "    "))
-        tally.annotated += 1
-    tally.labels.update(frame.labels)
-    tally.seen.update(frame.seen)
-
-
-def _finish(archive: ExportArchive, document: IO[str], maker: FrameMaker, tally: _Tally) -> None:
-    defects = maker.defects
-    if "broken-json" in defects:
-        document.truncate(document.tell() // 2)
-    document.seek(0)
-    if "no-annotations" not in defects:
-        archive.add_text("annotations.json", document)
-    if "missing-metadata" not in defects:
-        about = metadata(maker.envelope, frames=tally.annotated, objects=tally.labels.total(), unique=len(tally.seen))
-        if "no-exporter" in defects:
-            del about["export_info"]["exporter"]
-        if "no-video-info" in defects:
-            del about["video"]
-        archive.add_text("metadata.json", io.StringIO(json.dumps(about, indent=2, ensure_ascii=False) + "\n"))
-    archive.add_strays()
-
-
-def _opening(head: dict[str, Any], defects: frozenset[str]) -> str:
-    if "no-exporter" in defects:
-        del head["export_config"]["exporter_version"]
-    if "no-video-info" in defects:
-        del head["video"]
-    text = json.dumps(head, indent=2, ensure_ascii=False)
-    return text.removesuffix("\n}") + ',\n  "annotations": [\n'
 
 
 def _in_order(maker: FrameMaker, workers: int) -> Iterator[MadeFrame]:

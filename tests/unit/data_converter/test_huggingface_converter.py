@@ -46,13 +46,14 @@ def test_rows_hold_what_the_frames_hold(export, frames, tmp_path):
     write_dataset_dict({"train": frames[:1], "val": frames[1:2], "test": frames[2:]}, tmp_path / "out", mix=MIX)
     found = datasets.load_from_disk(str(tmp_path / "out"))
     assert list(found) == ["train", "val", "test"]
-    assert found["train"].features == dataset_features()
+    assert found["train"].features == dataset_features(["crab", "fish"])
     assert str(found["val"].split) == "val"
     raw = found["val"].cast_column("image", datasets.Image(decode=False))[0]
     assert raw.pop("image")["bytes"] == export.pictures["images/frame_000006.png"]
     crab, fish = sorted(frames[1].objects, key=lambda item: item.bbox[1])
     assert raw == {
         "sample_id": frames[1].sample_id,
+        "split": "val",
         "video_id": frames[1].video_id,
         "frame_index": 6,
         "timestamp_sec": 0.2,
@@ -61,7 +62,9 @@ def test_rows_hold_what_the_frames_hold(export, frames, tmp_path):
         "objects": [
             {
                 "object_id": item.object_id,
+                "track_id": f"{frames[1].video_id}/{item.object_id}",
                 "label": item.label,
+                "label_id": ["crab", "fish"].index(item.label),
                 "bbox": list(item.bbox),
                 "area": item.area,
                 "segmentation": {"size": [256, 256], "counts": item.mask.counts},
@@ -69,9 +72,7 @@ def test_rows_hold_what_the_frames_hold(export, frames, tmp_path):
             }
             for item in (crab, fish)
         ],
-        "instructions": [
-            {"task": item.task, "prompt": item.prompt, "language": "en"} for item in MIX.for_sample(frames[1].sample_id)
-        ],
+        "instructions": [item.row() for item in MIX.for_frame(frames[1])],
     }
     assert found["val"][0]["image"].size == (96, 64)
 

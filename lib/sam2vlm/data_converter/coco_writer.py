@@ -1,0 +1,131 @@
+"""Frames to COCO instances, one JSON document a split.
+
+What readers ask for, and what is therefore written: ids are whole numbers from 1 (category 0 is no label to
+datumaro, and with it to CVAT), masks lie on the picture's own grid (FiftyOne cuts them out by the box, pycocotools
+compares them pixel by pixel), ``file_name`` is relative to the picture folder. Masks are compressed RLE with
+``iscrowd`` 0: pycocotools, FiftyOne and datumaro read it, it is the mask itself, and a polygon would lose its holes.
+Whoever wants polygons finds them in the YOLO output, with the IoU that they cost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+from collections import Counter
+from typing import IO, TYPE_CHECKING, Any
+
+from sam2vlm.annotations import in_reading_order
+from sam2vlm.annotations.resampling import resampled_mask
+from sam2vlm.artifacts import open_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from sam2vlm.annotations import Frame, ObjectAnnotation
+    from sam2vlm.data_converter.output_writer import Sample, Write
+
+__all__ = ["UNNAMED", "CocoWriter", "category_names"]
+
+#: What objects without a label are called, where a format asks for a name.
+UNNAMED = "object"
+
+
+def category_names(labels: Sequence[str]) -> list[str]:
+    """Return the categories' names in their order: the labels, with :data:`UNNAMED` in place of the empty one."""
+    return sorted({label or UNNAMED for label in labels})
+
+
+class CocoWriter:
+    """Writes ``<split>.json``; an :class:`sam2vlm.data_converter.output_writer.OutputWriter`.
+
+    The same category, track and (across the splits) image and annotation never share an id with another. Beside
+    COCO's own fields, an image has ``sample_id``, ``video_id``, ``frame_index`` and ``timestamp_sec``, and an
+    annotation ``object_id`` (of its video) and ``track_id`` (of the whole dataset).
+
+    Args:
+        folder: Gets the documents.
+        categories: Of :func:`category_names`.
+    """
+
+    def __init__(self, folder: Path, categories: Sequence[str]) -> None:
+        self._folder = folder
+        self._numbers = {name: number for number, name in enumerate(categories, 1)}
+        self._tracks: dict[tuple[str, int], int] = {}
+        self._images: Counter[str] = Counter()
+        self._annotations: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def split(self, split: str) -> Iterator[Write]:
+        """Open a split; see :class:`sam2vlm.data_converter.output_writer.OutputWriter`."""
+        self._images[split], self._annotations[split] = 0, 0
+        categories = [{"id": number, "name": name, "supercategory": UNNAMED} for name, number in self._numbers.items()]
+        # Annotations come after all images in the document, and wait in a file without a name.
+        with (
+            open_atomic(self._folder / f"{split}.json", "w") as document,
+            tempfile.TemporaryFile("w+", encoding="utf-8", dir=self._folder) as waiting,
+        ):
+            document.write(f'{{"info": {_json({"description": f"sam2vlm, the {split} split"})},\n"licenses": [],\n')
+            document.write(f'"categories": {_json(categories)},\n"images": [')
+            yield lambda sample: self._write(sample, split, document, waiting)
+            document.write('],\n"annotations": [')
+            waiting.seek(0)
+            shutil.copyfileobj(waiting, document)
+            document.write("]}\n")
+
+    def finish(self) -> dict[str, Any]:
+        """Say what was written."""
+        return {
+            "images": dict(self._images),
+            "annotations": dict(self._annotations),
+            "categories": dict(self._numbers),
+            "tracks": len(self._tracks),
+        }
+
+    def _write(self, sample: Sample, split: str, document: IO[str], waiting: IO[str]) -> None:
+        if not sample.annotated:
+            return
+        frame = sample.frame
+        document.write("\n" if not self._images[split] else ",\n")
+        self._images[split] += 1
+        image_id = self._images.total()
+        document.write(_json(_image(frame, sample.picture_name, image_id)))
+        for item in in_reading_order(frame.visible_objects, lambda item: (item.bbox or (0, 0, 0, 0), item.label)):
+            waiting.write("\n" if not self._annotations[split] else ",\n")
+            self._annotations[split] += 1
+            track = self._tracks.setdefault((frame.video_id, item.object_id), len(self._tracks) + 1)
+            annotation = {
+                "id": self._annotations.total(),
+                "image_id": image_id,
+                "category_id": self._numbers[item.label or UNNAMED],
+                **_shape(item, frame),
+                "iscrowd": 0,
+                "object_id": item.object_id,
+                "track_id": track,
+            }
+            waiting.write(_json(annotation))
+
+
+def _image(frame: Frame, file_name: str, image_id: int) -> dict[str, Any]:
+    return {
+        "id": image_id,
+        "file_name": file_name,
+        "width": frame.width,
+        "height": frame.height,
+        "sample_id": frame.sample_id,
+        "video_id": frame.video_id,
+        "frame_index": frame.frame_index,
+        "timestamp_sec": frame.timestamp_sec,
+    }
+
+
+def _shape(item: ObjectAnnotation, frame: Frame) -> dict[str, Any]:
+    assert item.mask is not None  # noqa: S101  told to mypy; only visible objects come here
+    mask = resampled_mask(item.mask, frame.height, frame.width)
+    return {"bbox": item.bbox, "area": item.area, "segmentation": mask.coco()}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,148 @@
+"""One pass over the frames that feeds every output: a picture is read once, whatever is made of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from sam2vlm.data_converter.instructions.general_data import GeneralFrame
+from sam2vlm.data_converter.pictures import picture_extension
+from sam2vlm.errors import DataError
+from sam2vlm.logs import progress
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from sam2vlm.annotations import Frame
+    from sam2vlm.data_converter.instructions import Instruction
+
+__all__ = ["Ask", "OutputWriter", "Sample", "Write", "read_picture", "write_outputs"]
+
+
+_NO_NAMES = frozenset(("", ".", ".."))
+_NO_SIGNS = frozenset("\\:\0\n\r")
+_LONGEST_NAME = 255  # bytes, of the file systems that people use
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One frame as writers get it.
+
+    Attributes:
+        frame: With its objects.
+        picture: The picture's bytes as they are stored.
+        instructions: What is asked about it.
+    """
+
+    frame: Frame
+    picture: bytes
+    instructions: Sequence[Instruction]
+
+    @property
+    def picture_name(self) -> str:
+        """``<video_id>/<frame index>`` with the extension that the bytes themselves ask for.
+
+        Raises:
+            DataError: The video's id is no name for a folder, or would lead out of the one it is in.
+        """
+        _check_folder(self.frame.video_id)
+        return f"{self.frame.sample_id}{picture_extension(self.picture)}"
+
+    @property
+    def annotated(self) -> bool:
+        """Whether the frame says what can be seen in it; a picture of general data does not, so it shows no example."""
+        return not isinstance(self.frame, GeneralFrame)
+
+
+Write: TypeAlias = Callable[[Sample], None]
+#: Returns what is asked about a frame.
+Ask: TypeAlias = "Callable[[Frame], Sequence[Instruction]]"
+
+
+class OutputWriter(Protocol):
+    """Writes one output, split by split."""
+
+    def split(self, split: str) -> AbstractContextManager[Write]:
+        """Open a split.
+
+        Yields what writes a sample of it. Leaving the block closes its files; leaving it by an error leaves none of
+        them under its final name.
+        """
+
+    def finish(self) -> Mapping[str, Any]:
+        """Write what concerns all splits, after the last one.
+
+        Returns:
+            What people should know of this output (counts, conventions), as JSON values.
+        """
+
+
+def write_outputs(
+    splits: Mapping[str, Sequence[Frame]], writers: Mapping[str, OutputWriter], *, ask: Ask
+) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, Any]]]:
+    """Write every output in one pass.
+
+    Pictures are read one by one, each once, and handed on as they are, so that the memory stays flat.
+
+    Args:
+        splits: The frames of each split, by its name, in the order in which they are written.
+        writers: By the output's name.
+        ask: What is asked about a frame.
+
+    Returns:
+        Instructions by split and task, and what each writer says of its output.
+
+    Raises:
+        DataError: A split is empty, or a picture is missing or damaged.
+    """
+    for split, frames in splits.items():
+        if not frames:
+            raise DataError(f"the {split} split is empty", expected="at least one frame", found="none")
+    asked = {}
+    with progress(sum(map(len, splits.values())), "writing the dataset", "frames") as advance:
+        for split, frames in splits.items():
+            asked[split] = _write_split(split, frames, writers, ask, advance)
+    return asked, {name: dict(writer.finish()) for name, writer in writers.items()}
+
+
+def read_picture(frame: Frame) -> bytes:
+    """Return the frame's picture as it is stored.
+
+    Raises:
+        DataError: There is none, it is damaged, or it is neither PNG nor JPEG.
+    """
+    if frame.read_image is None:
+        raise DataError("has no picture", source=frame.sample_id, expected="a picture to convert", found="none")
+    content = frame.read_image()
+    if picture_extension(content) is None:
+        raise DataError("is no picture", source=frame.image_name or frame.sample_id, expected="a PNG or JPEG")
+    return content
+
+
+def _check_folder(video_id: str) -> None:
+    # A file's own id of its video is text from outside.
+    parts = video_id.split("/")
+    if any(part in _NO_NAMES or len(part.encode()) > _LONGEST_NAME for part in parts) or _NO_SIGNS & set(video_id):
+        raise DataError("is no name for a folder", field="video_id", expected="letters and digits", found=video_id)
+
+
+def _write_split(
+    split: str,
+    frames: Sequence[Frame],
+    writers: Mapping[str, OutputWriter],
+    ask: Ask,
+    advance: Callable[[int], None],
+) -> dict[str, int]:
+    tasks: Counter[str] = Counter()
+    with contextlib.ExitStack() as opened:
+        writes = [opened.enter_context(writer.split(split)) for writer in writers.values()]
+        for frame in frames:
+            sample = Sample(frame, read_picture(frame), ask(frame))
+            for write in writes:
+                write(sample)
+            tasks.update(item.task for item in sample.instructions)
+            advance(1)
+    return dict(sorted(tasks.items()))
