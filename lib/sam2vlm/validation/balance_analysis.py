@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from sam2vlm.validation.dataset import CheckedDataset
 from sam2vlm.validation.results import Finding, RuleResult, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from sam2vlm.validation.object_table import ObjectTable
 
 __all__ = ["BalanceAnalyzer"]
 
@@ -39,9 +42,9 @@ class BalanceAnalyzer:
         Args:
             dataset: ``{"frames": ..., "metadata": ...}``.
         """
-        data = CheckedDataset.of(dataset)
-        distribution = _distribution(data)
-        visible = sum(len(frame.visible_objects) for frame in data.frames)
+        table = CheckedDataset.of(dataset).table
+        distribution = _distribution(table)
+        visible = len(table.visible)
         unlabelled = visible - sum(row["objects"] for row in distribution.values())
         ratio = _ratio(distribution)
         return RuleResult(
@@ -76,22 +79,20 @@ class BalanceAnalyzer:
             )
 
 
-def _distribution(data: CheckedDataset) -> dict[str, dict[str, int]]:
+def _distribution(table: ObjectTable) -> dict[str, dict[str, int]]:
     """Return objects, frames and tracks by label, the commonest label first."""
-    objects: Counter[str] = Counter()
-    frames: defaultdict[str, set[str]] = defaultdict(set)
-    tracks: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
-    for frame, item, _mask in data.visible_objects():
+    counts = {}
+    for label, rows in table.by_label():
+        objects = table.objects[rows]
+        tracks = np.column_stack((table.frames["video"][objects["frame"]], objects["object_id"]))
         # Labels that differ by a blank stay apart: the dataset has them so, and the report shall show it.
-        if item.label.strip():
-            objects[item.label] += 1
-            frames[item.label].add(frame.sample_id)
-            tracks[item.label].add((frame.video_id, item.object_id))
-    ordered = sorted(objects, key=lambda label: (-objects[label], label))
-    return {
-        label: {"objects": objects[label], "frames": len(frames[label]), "tracks": len(tracks[label])}
-        for label in ordered
-    }
+        if label.strip():
+            counts[label] = {
+                "objects": len(rows),
+                "frames": len(np.unique(objects["frame"])),
+                "tracks": len(np.unique(tracks, axis=0)),
+            }
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1]["objects"], pair[0])))
 
 
 def _ratio(distribution: Mapping[str, Mapping[str, int]]) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sam2vlm.logs import track
+import numpy as np
+
 from sam2vlm.validation.box_check import bounding_box_check
 from sam2vlm.validation.dataset import CheckedDataset
 from sam2vlm.validation.mask_check import mask_integrity_check
@@ -15,7 +16,7 @@ from sam2vlm.validation.results import Finding, RuleResult, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sam2vlm.annotations.types import Frame
+    from sam2vlm.validation.object_table import ObjectTable
     from sam2vlm.validation.validator import Rule
 
 __all__ = ["BasicChecks", "duplicate_frames_check", "missing_annotations_check"]
@@ -61,14 +62,15 @@ def missing_annotations_check(dataset: Mapping[str, Any], *, max_missing_percent
         max_missing_percent: Up to this share of the frames each one missing is a warning, above it an error.
     """
     data = CheckedDataset.of(dataset)
+    table = data.table
     unlisted = _listed_but_absent(data)
-    empty = [frame for frame in data.frames if not frame.objects and frame.read_image is None]
-    expected = len(data.frames) + len(unlisted)
+    empty = np.flatnonzero((table.frames["listed"] == 0) & ~table.frames["picture"])
+    expected = len(table.frames) + len(unlisted)
     missing = len(unlisted) + len(empty)
     too_many = missing * 100 > max_missing_percent * expected
     severity = Severity.ERROR if too_many else Severity.WARNING
-    findings = list(_nothing_at_all(data))
-    findings += [Finding.of_frame(frame, "has neither objects nor a picture", severity) for frame in empty]
+    findings = list(_nothing_at_all(table))
+    findings += [table.of_frame(position, "has neither objects nor a picture", severity) for position in empty.tolist()]
     findings += [
         Finding(f"{len(indices)} frames were left out: {reason}", Severity.WARNING)
         for reason, indices in sorted(data.dropped.items())
@@ -77,7 +79,9 @@ def missing_annotations_check(dataset: Mapping[str, Any], *, max_missing_percent
         Finding("is listed by the exporter but has no annotation", severity, video_id, index)
         for video_id, index in unlisted
     ]
-    negatives = sum(not frame.visible_objects and frame.read_image is not None for frame in data.frames)
+    shows = np.zeros(len(table.frames), bool)
+    shows[table.objects["frame"][table.visible]] = True
+    negatives = int((table.frames["picture"] & ~shows).sum())
     return RuleResult(
         rule_id="missing_annotations_check",
         severity=Severity.ERROR,
@@ -103,15 +107,17 @@ def duplicate_frames_check(dataset: Mapping[str, Any]) -> RuleResult:
         dataset: ``{"frames": ..., "metadata": ...}``.
     """
     data = CheckedDataset.of(dataset)
-    findings = (*_repeated_indices(data.frames), *_repeated_pictures(data.frames))
-    pictures = sum(frame.read_image is not None for frame in data.frames)
+    pictures = len(data.pictures.pictures)
+    findings = (*_repeated_indices(data.table), *_repeated_pictures(data))
     return RuleResult(
         rule_id="duplicate_frames_check",
         severity=Severity.WARNING,
-        checked=len(data.frames),
+        checked=len(data.table.frames),
         unit="frames",
         findings=findings,
-        summary=f"{len(findings)} repeated among {len(data.frames)} frames, {pictures} pictures compared by content",
+        summary=(
+            f"{len(findings)} repeated among {len(data.table.frames)} frames, {pictures} pictures compared by content"
+        ),
         recommendation=(
             "Export fewer frames a second, or drop the repeated ones: they add no information, and across two "
             "splits they would leak the answer."
@@ -120,37 +126,38 @@ def duplicate_frames_check(dataset: Mapping[str, Any]) -> RuleResult:
     )
 
 
-def _nothing_at_all(data: CheckedDataset) -> Iterator[Finding]:
-    if not data.frames:
+def _nothing_at_all(table: ObjectTable) -> Iterator[Finding]:
+    if not len(table.frames):
         yield Finding("the dataset has no frames", Severity.ERROR)
-    elif not any(frame.visible_objects for frame in data.frames):
+    elif not len(table.visible):
         yield Finding("no frame shows a single object", Severity.ERROR)
 
 
 def _listed_but_absent(data: CheckedDataset) -> list[tuple[str, int]]:
-    if data.metadata is None:
-        return []
-    video_id = data.metadata.video_id
-    there = {frame.frame_index for frame in data.frames if frame.video_id == video_id}
-    there.update(*data.dropped.values())
-    return [(video_id, index) for index in sorted(set(data.metadata.frame_indices) - there)]
+    left_out = {index for indices in data.dropped.values() for index in indices}
+    there = {video_id: set(data.table.frames["index"][at].tolist()) for video_id, at in data.table.timelines()}
+    return [
+        (video_id, index)
+        for video_id, told in data.videos.items()
+        for index in sorted(set(told.frame_indices) - there.get(video_id, set()) - left_out)
+    ]
 
 
-def _repeated_indices(frames: tuple[Frame, ...]) -> Iterator[Finding]:
-    seen: set[tuple[str, int]] = set()
-    for frame in frames:
-        key = (frame.video_id, frame.frame_index)
+def _repeated_indices(table: ObjectTable) -> Iterator[Finding]:
+    seen: set[tuple[int, int]] = set()
+    for position, key in enumerate(table.frames[["video", "index"]].tolist()):
         if key in seen:
-            yield Finding.of_frame(frame, "its index comes more than once", Severity.WARNING)
+            yield table.of_frame(position, "its index comes more than once", Severity.WARNING)
         seen.add(key)
 
 
-def _repeated_pictures(frames: tuple[Frame, ...]) -> Iterator[Finding]:
-    first: dict[tuple[str, bytes], int] = {}
-    for frame in track(frames, "comparing pictures", "frames", total=len(frames)):
-        if frame.read_image is None:
-            continue
-        key = (frame.video_id, hashlib.blake2b(frame.read_image(), digest_size=16).digest())
-        original = first.setdefault(key, frame.frame_index)
-        if original != frame.frame_index:
-            yield Finding.of_frame(frame, f"has the same picture as frame {original}, byte by byte", Severity.WARNING)
+def _repeated_pictures(data: CheckedDataset) -> Iterator[Finding]:
+    table, digests = data.table, data.pictures.column("digest")
+    first: dict[tuple[int, bytes], int] = {}
+    for position in data.pictures.pictures.tolist():
+        frame = table.frames[position]
+        original = first.setdefault((int(frame["video"]), digests[position].tobytes()), int(frame["index"]))
+        if original != frame["index"]:
+            message = f"has the same picture as frame {original}, byte by byte"
+            finding = table.of_frame(position, message, Severity.WARNING)
+            yield replace(finding, compared_with=(table.videos[frame["video"]], original))

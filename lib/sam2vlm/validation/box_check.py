@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from sam2vlm.annotations.coco_rle import runs_from_counts
-from sam2vlm.annotations.runs import runs_box
-from sam2vlm.errors import DataError
+import numpy as np
+
 from sam2vlm.validation.dataset import CheckedDataset
 from sam2vlm.validation.results import Finding, RuleResult, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from sam2vlm.annotations.types import Box, Frame, Mask, ObjectAnnotation
+    from numpy.typing import NDArray
+
+    from sam2vlm.validation.object_table import ObjectTable
+
+    Boxes = NDArray[np.float64]
 
 __all__ = ["DEMO_DIALECT", "bounding_box_check"]
 
@@ -40,27 +42,27 @@ def bounding_box_check(dataset: Mapping[str, Any], *, warning_iou: float = 0.95,
         error_iou: And below this an error: the mask and the box are not of one coordinate space.
     """
     data = CheckedDataset.of(dataset)
-    demo = data.metadata is not None and data.metadata.dialect == DEMO_DIALECT
-    findings: list[Finding] = []
-    agreement: Counter[str] = Counter()
-    for frame, item in data.objects():
-        findings += (Finding.of_object(frame, item, *fault) for fault in _faults(frame, item))
-        if item.mask is None or item.bbox is None or item.stored_bbox is None:
-            continue
-        kind = _on_grid(item.mask, item.stored_bbox)
-        if demo and kind == "neither":
-            findings.append(_neither(frame, item, item.mask, item.stored_bbox))
-        elif not demo and (kind != "straight" or _same_grid(frame, item.mask)):
-            kind = "in the frame"
-            findings += _disagreement(frame, item, item.bbox, item.stored_bbox, (warning_iou, error_iou))
-        agreement[kind] += 1
+    table = data.table
+    findings = list(_impossible(table))
+    compared = np.flatnonzero(
+        table.objects["visible"] & _given(table.objects["box"]) & _given(table.objects["stored_box"])
+    )
+    demo = _of_demo(data)[table.objects["frame"][compared]]
+    kinds = np.where(table.objects["grid_area"][compared] > 0, _on_grid(table, compared), "neither")
+    kinds[np.isin(compared, list(table.broken))] = "unreadable"  # mask_integrity_check says why
+    odd = demo & (kinds == "neither")
+    findings += [(int(row), _neither(table, int(row))) for row in compared[odd]]
+    in_frame = ~demo & ((kinds != "straight") | _same_grid(table, compared))
+    kinds[in_frame] = "in the frame"
+    findings += _disagreements(table, compared[in_frame], warning_iou, error_iou)
+    agreement = Counter(kinds.tolist())
     return RuleResult(
         rule_id="bounding_box_check",
         severity=Severity.ERROR,
-        checked=sum(len(frame.visible_objects) for frame in data.frames),
+        checked=len(table.visible),
         unit="objects",
-        findings=tuple(findings),
-        summary=_summary(data, agreement, demo=demo),
+        findings=tuple(finding for _row, finding in sorted(findings, key=lambda pair: pair[0])),
+        summary=_summary(len(table.visible), agreement, Counter(kinds[demo].tolist())),
         recommendation=(
             "Targets are taken from the masks, not from the file's boxes; where the two disagree, look at a few "
             "frames to see which is right, and set the dialect where the masks were read in the wrong order."
@@ -69,89 +71,101 @@ def bounding_box_check(dataset: Mapping[str, Any], *, warning_iou: float = 0.95,
     )
 
 
-def _faults(frame: Frame, item: ObjectAnnotation) -> Iterator[tuple[str, Severity]]:
-    if item.mask is None:
-        if item.bbox is not None:
-            yield "has a box although it is not visible", Severity.ERROR
-        return
-    if item.bbox is None:
-        yield "is visible but has no box", Severity.ERROR
-        return
-    x, y, w, h = item.bbox
-    if not all(math.isfinite(side) for side in item.bbox):
-        yield f"its box {_shown(item.bbox)} is not finite", Severity.ERROR
-    elif w <= 0 or h <= 0:
-        yield f"its box {_shown(item.bbox)} has no size", Severity.ERROR
-    elif min(x, y, frame.width - x - w, frame.height - y - h) < -SLACK_PX:
-        yield f"its box {_shown(item.bbox)} leaves the frame of {frame.width} x {frame.height}", Severity.ERROR
+def _given(boxes: Boxes) -> NDArray[np.bool_]:
+    return np.asarray(~np.isnan(boxes).all(axis=1))
 
 
-def _disagreement(
-    frame: Frame, item: ObjectAnnotation, bbox: Box, stored: Box, limits: tuple[float, float]
-) -> Iterator[Finding]:
-    iou = _iou(stored, bbox)
-    warning_iou, error_iou = limits
+def _of_demo(data: CheckedDataset) -> NDArray[np.bool_]:
+    """Tell which frames' masks are in the demo tool's dialect."""
+    named = (data.videos.get(video_id, data.metadata) for video_id in data.table.videos)
+    demo = np.array([told is not None and told.dialect == DEMO_DIALECT for told in named], bool)
+    return np.asarray(demo[data.table.frames["video"]], bool)
+
+
+def _impossible(table: ObjectTable) -> Iterator[tuple[int, Finding]]:
+    """Yield the objects whose box cannot be, by row."""
+    objects = table.objects
+    visible, boxes = objects["visible"], objects["box"]
+    frames = table.frames[objects["frame"]]
+    given, finite = _given(boxes), np.isfinite(boxes).all(axis=1)
+    sized = (boxes[:, 2:] > 0).all(axis=1)
+    ends = np.column_stack((frames["width"], frames["height"])) - boxes[:, :2] - boxes[:, 2:]
+    inside = (np.column_stack((boxes[:, :2], ends)) >= -SLACK_PX).all(axis=1)
+    wrong = np.select(
+        [~visible & given, ~visible, ~given, ~finite, ~sized, ~inside],
+        [1, 0, 2, 3, 4, 5],
+        0,
+    )
+    for row in np.flatnonzero(wrong).tolist():
+        frame, shown = frames[row], _shown(boxes[row])
+        message = (
+            "has a box although it is not visible",
+            "is visible but has no box",
+            f"its box {shown} is not finite",
+            f"its box {shown} has no size",
+            f"its box {shown} leaves the frame of {frame['width']} x {frame['height']}",
+        )[wrong[row] - 1]
+        yield row, table.of_object(row, message, Severity.ERROR)
+
+
+def _disagreements(
+    table: ObjectTable, rows: NDArray[np.int64], warning_iou: float, error_iou: float
+) -> Iterator[tuple[int, Finding]]:
+    stored, boxes = table.objects["stored_box"][rows], table.objects["box"][rows]
+    iou = _iou(stored, boxes)
     # A box in whole pixels may end a pixel short of its mask (max - min without + 1), which is a lot for a small one.
-    if iou >= warning_iou or _close(stored, bbox):
-        return
-    severity = Severity.ERROR if iou < error_iou else Severity.WARNING
-    message = f"the file's box {_shown(stored)} and the mask's {_shown(bbox)} overlap with an IoU of {iou:.2f}"
-    yield Finding.of_object(frame, item, message, severity)
+    for number in np.flatnonzero(~(iou >= warning_iou) & ~_close(stored, boxes)):
+        message = (
+            f"the file's box {_shown(stored[number])} and the mask's {_shown(boxes[number])} overlap with an IoU of "
+            f"{iou[number]:.2f}"
+        )
+        severity = Severity.ERROR if iou[number] < error_iou else Severity.WARNING
+        yield int(rows[number]), table.of_object(int(rows[number]), message, severity)
 
 
-def _same_grid(frame: Frame, mask: Mask) -> bool:
-    return (frame.width, frame.height) == (mask.width, mask.height)
+def _same_grid(table: ObjectTable, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    objects = table.objects[rows]
+    frames = table.frames[objects["frame"]]
+    return np.asarray((frames["width"] == objects["grid_width"]) & (frames["height"] == objects["grid_height"]))
 
 
-def _on_grid(mask: Mask, stored: Box) -> str:
-    """Return how a stored box relates to the mask's box on the mask's own grid."""
-    try:
-        box = runs_box(runs_from_counts(mask.counts), mask.height, mask.width, "F")
-    except DataError:
-        return "unreadable"  # mask_integrity_check says why
-    if box is None:
-        return "neither"
-    x, y, w, h = box
-    transposed = _close(stored, (y, x, h, w))
-    straight = _close(stored, (x, y, w, h))
-    if transposed and straight:
-        return "symmetric"
-    if transposed:
-        return "transposed"
-    return "straight" if straight else "neither"
+def _on_grid(table: ObjectTable, rows: NDArray[np.int64]) -> NDArray[np.str_]:
+    """Return how each stored box relates to the mask's box on the mask's own grid."""
+    stored, boxes = table.objects["stored_box"][rows], table.objects["grid_box"][rows].astype(float)
+    straight, transposed = _close(stored, boxes), _close(stored, boxes[:, [1, 0, 3, 2]])
+    kinds = ["symmetric", "transposed", "straight"]
+    return np.select([straight & transposed, transposed, straight], kinds, "neither").astype("<U12")
 
 
-def _neither(frame: Frame, item: ObjectAnnotation, mask: Mask, stored: Box) -> Finding:
-    box = runs_box(runs_from_counts(mask.counts), mask.height, mask.width, "F") or (0, 0, 0, 0)
+def _neither(table: ObjectTable, row: int) -> Finding:
+    stored, box = table.objects["stored_box"][row], table.objects["grid_box"][row]
     message = f"the file's box {_shown(stored)} is neither the mask's {_shown(box)} on its grid nor the transposed one"
-    return Finding.of_object(frame, item, message, Severity.WARNING)
+    return table.of_object(row, message, Severity.WARNING)
 
 
-def _summary(data: CheckedDataset, agreement: Counter[str], *, demo: bool) -> str:
-    total = sum(agreement.values())
-    visible = sum(len(frame.visible_objects) for frame in data.frames)
-    if demo and total:
-        confirmed = agreement["transposed"] + agreement["symmetric"]
-        says = "confirms" if 2 * confirmed > total else "does not confirm"
+def _summary(visible: int, agreement: Counter[str], demo: Counter[str]) -> str:
+    confirmed = demo["transposed"] + demo["symmetric"]
+    if demo:
+        says = "confirms" if 2 * confirmed > demo.total() else "does not confirm"
         return (
             f"{visible} boxes, taken from the masks; the file's own box is the transposed one for {confirmed} of "
-            f"{total}, which {says} the dialect {DEMO_DIALECT}"
+            f"{demo.total()}, which {says} the dialect {DEMO_DIALECT}"
         )
-    return f"{visible} boxes, taken from the masks; {total} compared with the file's own"
+    return f"{visible} boxes, taken from the masks; {agreement.total()} compared with the file's own"
 
 
-def _iou(first: Box, second: Box) -> float:
-    """Return intersection over union of two boxes ``(x, y, w, h)``; 0 where neither has an area."""
-    across = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
-    down = min(first[1] + first[3], second[1] + second[3]) - max(first[1], second[1])
-    shared = max(across, 0.0) * max(down, 0.0)
-    union = first[2] * first[3] + second[2] * second[3] - shared
-    return shared / union if union > 0 else 0.0
+def _iou(first: Boxes, second: Boxes) -> NDArray[np.float64]:
+    """Return intersection over union of pairs of boxes ``(x, y, w, h)``; 0 where neither has an area."""
+    low = np.maximum(first[:, :2], second[:, :2])
+    high = np.minimum(first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:])
+    shared = np.maximum(high - low, 0.0).prod(axis=1)
+    union = first[:, 2:].prod(axis=1) + second[:, 2:].prod(axis=1) - shared
+    return np.asarray(np.divide(shared, union, out=np.zeros(len(shared)), where=union > 0))
 
 
-def _close(first: Box, second: Box) -> bool:
-    return all(abs(a - b) <= ROUNDING_PX + SLACK_PX for a, b in zip(first, second, strict=True))
+def _close(first: Boxes, second: Boxes) -> NDArray[np.bool_]:
+    return np.asarray((np.abs(first - second) <= ROUNDING_PX + SLACK_PX).all(axis=1))
 
 
-def _shown(box: Box) -> str:
+def _shown(box: Sequence[float] | NDArray[Any]) -> str:
     return "[" + ", ".join(f"{side:.1f}" for side in box) + "]"

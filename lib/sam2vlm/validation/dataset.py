@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,18 @@ from sam2vlm.annotations.coco_rle import counts_from_runs, read_size, runs_from_
 from sam2vlm.annotations.runs import runs_area, runs_box, runs_from_list
 from sam2vlm.annotations.types import Box, Frame, Mask, ObjectAnnotation, VideoMetadata
 from sam2vlm.errors import DataError
+from sam2vlm.validation.scans import Scans
 
 if TYPE_CHECKING:
     from sam2vlm.annotations.runs import Runs
+    from sam2vlm.validation.object_table import ObjectTable
+    from sam2vlm.validation.picture_scan import PictureScan
 
 __all__ = ["CheckedDataset"]
+
+
+# Beyond it an index is no number of a frame or object but damage, and columns of 64 bits do not hold it.
+LARGEST_NUMBER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +31,18 @@ class CheckedDataset:
     """Frames and metadata in the one form that the rules know.
 
     Attributes:
-        frames: In the order given.
-        metadata: What the export says about itself; None where not told.
+        frames: In the order given; perhaps on the disk, so take them one by one.
+        metadata: What the export says about itself, or several have in common; None where not told.
+        videos: What each video's export says about it, by video id.
         dropped: Indices of annotated frames that the reader left out, by reason.
+        scans: What the rules share.
     """
 
-    frames: tuple[Frame, ...]
+    frames: Sequence[Frame]
     metadata: VideoMetadata | None
+    videos: Mapping[str, VideoMetadata]
     dropped: Mapping[str, Sequence[int]]
+    scans: Scans
 
     @classmethod
     def of(cls, dataset: Mapping[str, Any]) -> CheckedDataset:
@@ -40,9 +51,11 @@ class CheckedDataset:
         Args:
             dataset: ``frames`` are :class:`Frame` objects, or dictionaries ``{"frame_index", "timestamp_sec",
                 "objects": [{"object_id", "label", "bbox": [x, y, w, h], "mask_rle": {"size", "counts"}, "area",
-                "confidence"}]}`` with boxes in frame pixels. ``metadata`` is a :class:`VideoMetadata`, a
-                dictionary with ``width`` and ``height`` (or with a ``video`` that has them), or missing.
-                ``dropped``, where there, is the parser's account of what it left out.
+                "confidence"}]}`` with boxes in frame pixels, each video's by ascending index; anything but a list
+                or tuple holds :class:`Frame` objects and is left where it is. ``metadata`` is a
+                :class:`VideoMetadata`, a dictionary with ``width`` and ``height`` (or with a ``video`` that has
+                them), or missing. Where there: ``videos``, the :class:`VideoMetadata` of each video of several;
+                ``dropped``, the parser's account of what it left out; ``scans``, of these very frames.
 
         Raises:
             DataError: A frame, object or mask has another shape; the field is named.
@@ -50,29 +63,53 @@ class CheckedDataset:
         if not isinstance(dataset, Mapping) or "frames" not in dataset:
             raise DataError("wrong shape", source="dataset", expected='{"frames": ..., "metadata": ...}')
         metadata = dataset.get("metadata")
-        size = _size_of(metadata)
-        frames = tuple(
-            frame if isinstance(frame, Frame) else _frame(frame, f"frames[{number}]", size)
-            for number, frame in enumerate(dataset["frames"])
-        )
+        frames = _frames(dataset["frames"], _size_of(metadata))
         told = metadata if isinstance(metadata, VideoMetadata) else None
-        return cls(frames, told, dataset.get("dropped") or {})
+        videos = dataset.get("videos") or ([told] if told else [])
+        return cls(
+            frames=frames,
+            metadata=told,
+            videos={video.video_id: video for video in videos},
+            dropped=dataset.get("dropped") or {},
+            scans=dataset.get("scans") or Scans(frames),
+        )
 
     def as_mapping(self) -> dict[str, Any]:
         """Return it in the form in which rules take it."""
-        return {"frames": self.frames, "metadata": self.metadata, "dropped": self.dropped}
+        return {
+            "frames": self.frames,
+            "metadata": self.metadata,
+            "videos": tuple(self.videos.values()),
+            "dropped": self.dropped,
+            "scans": self.scans,
+        }
 
-    def objects(self) -> Iterator[tuple[Frame, ObjectAnnotation]]:
-        """Yield every object with its frame, visible or not."""
-        for frame in self.frames:
-            for item in frame.objects:
-                yield frame, item
+    @property
+    def table(self) -> ObjectTable:
+        """Every frame and object as columns."""
+        return self.scans.table
 
-    def visible_objects(self) -> Iterator[tuple[Frame, ObjectAnnotation, Mask]]:
-        """Yield every visible object with its frame and its mask."""
-        for frame, item in self.objects():
-            if item.mask is not None:
-                yield frame, item, item.mask
+    @property
+    def pictures(self) -> PictureScan:
+        """What is known of every frame's picture."""
+        return self.scans.pictures
+
+    def left_out(self) -> dict[str, Sequence[int]]:
+        """Return the indices of frames that were left out because they show nothing, by video.
+
+        The reader's account names no video, so of several videos nothing is known.
+        """
+        indices = tuple(index for indices in self.dropped.values() for index in indices)
+        return dict.fromkeys(self.videos, indices) if len(self.videos) == 1 else {}
+
+
+def _frames(frames: Any, size: tuple[int, int] | None) -> Sequence[Frame]:
+    if isinstance(frames, Sequence) and not isinstance(frames, list | tuple):
+        return frames
+    return tuple(
+        frame if isinstance(frame, Frame) else _frame(frame, f"frames[{number}]", size)
+        for number, frame in enumerate(frames)
+    )
 
 
 def _size_of(metadata: Any) -> tuple[int, int] | None:
@@ -181,6 +218,6 @@ def _box(value: Any, field: str) -> Box:
 
 def _number(value: Mapping[str, Any], key: str, field: str, *, default: float | None = None) -> float:
     found = value.get(key, default)
-    if isinstance(found, bool) or not isinstance(found, numbers.Real):
+    if isinstance(found, bool) or not isinstance(found, numbers.Real) or not abs(float(found)) <= LARGEST_NUMBER:
         raise DataError("wrong shape", source="dataset", field=f"{field}.{key}", expected="a number", found=found)
     return float(found)

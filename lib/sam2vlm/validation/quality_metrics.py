@@ -11,6 +11,11 @@ from sam2vlm.validation.results import Finding, RuleResult, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from sam2vlm.validation.object_table import ObjectTable
+
 __all__ = ["QualityMetrics"]
 
 
@@ -42,18 +47,19 @@ class QualityMetrics:
         Args:
             dataset: ``{"frames": ..., "metadata": ...}``.
         """
-        data = CheckedDataset.of(dataset)
-        shares = [100 * item.area / (frame.width * frame.height) for frame, item, _mask in data.visible_objects()]
-        density = len(shares) / len(data.frames) if data.frames else 0.0
-        small = sum(share < self.min_object_area_percent for share in shares)
+        table = CheckedDataset.of(dataset).table
+        rows = table.visible
+        shares = 100 * table.objects["area"][rows] / table.sizes(rows)
+        density = len(rows) / len(table.frames) if len(table.frames) else 0.0
+        small = rows[shares < self.min_object_area_percent]
         return RuleResult(
             rule_id="quality_metrics",
             severity=Severity.WARNING,
-            checked=len(shares),
+            checked=len(rows),
             unit="objects",
-            findings=tuple(self._findings(data, shares, small, density)),
+            findings=tuple(self._findings(table, len(rows), small, density)),
             summary=(
-                f"{density:.2f} visible objects a frame; {small} of {len(shares)} below "
+                f"{density:.2f} visible objects a frame; {len(small)} of {len(rows)} below "
                 f"{self.min_object_area_percent:g} % of the frame's area"
             ),
             recommendation=(
@@ -62,28 +68,30 @@ class QualityMetrics:
             ),
             facts={
                 "objects_per_frame": round(density, 4),
-                "small_objects": small,
-                "area_percent": _spread(shares),
+                "small_objects": len(small),
+                "area_percent": _spread(shares.tolist()),
             },
         )
 
-    def _findings(self, data: CheckedDataset, shares: list[float], small: int, density: float) -> Iterator[Finding]:
+    def _findings(
+        self, table: ObjectTable, visible: int, small: NDArray[np.int64], density: float
+    ) -> Iterator[Finding]:
         if density < self.min_objects_per_frame:
             yield Finding(
                 f"{density:.2f} visible objects a frame, expected at least {self.min_objects_per_frame:g}",
                 Severity.WARNING,
             )
-        if not shares or 100 * small <= self.max_small_objects_percent * len(shares):
+        if 100 * len(small) <= self.max_small_objects_percent * visible:
             return
         yield Finding(
-            f"{100 * small / len(shares):.1f} % of the objects are small, expected at most "
+            f"{100 * len(small) / visible:.1f} % of the objects are small, expected at most "
             f"{self.max_small_objects_percent:g} %",
             Severity.WARNING,
         )
-        for (frame, item, _mask), share in zip(data.visible_objects(), shares, strict=True):
-            if share < self.min_object_area_percent:
-                message = f"covers {share:.3f} % of the frame ({item.area:.0f} pixels)"
-                yield Finding.of_object(frame, item, message, Severity.WARNING)
+        areas = table.objects["area"][small]
+        for row, area, size in zip(small.tolist(), areas, table.sizes(small), strict=True):
+            message = f"covers {100 * area / size:.3f} % of the frame ({area:.0f} pixels)"
+            yield table.of_object(row, message, Severity.WARNING)
 
 
 def _spread(shares: list[float]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The validation as a Markdown report for people and as JSON for programs."""
+"""The validation as a Markdown report and an HTML page for people, and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from sam2vlm.artifacts.markdown import escaped, table
 from sam2vlm.validation.results import Finding, RuleResult, Severity, Status, ValidationResults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from sam2vlm.annotations.types import Frame
 
 __all__ = ["ReportGenerator"]
 
@@ -24,7 +26,7 @@ MEANING = {
 
 
 class ReportGenerator:
-    """Writes what the rules found. Both methods work on the class and on an instance."""
+    """Writes what the rules found. All methods work on the class and on an instance."""
 
     @staticmethod
     def generate_report(results: ValidationResults, *, dataset_name: str = "dataset") -> str:
@@ -37,11 +39,28 @@ class ReportGenerator:
         return "\n".join(_lines(results, dataset_name)).rstrip("\n") + "\n"
 
     @staticmethod
+    def generate_html(
+        results: ValidationResults, frames: Iterable[Frame], *, dataset_name: str = "dataset", **options: Any
+    ) -> str:
+        """Return the report as one HTML page with charts and pictures, which opens from a file.
+
+        Args:
+            results: From :meth:`Validator.validate`.
+            frames: Those that were validated; gone through once, their pictures are read for the findings alone.
+            dataset_name: For the title.
+            options: Of :func:`sam2vlm.validation.html_report.render_report`: splits, instructions, how many pictures.
+        """
+        # Imported here: it draws, and Pillow's drawing is of no use to the rules.
+        from sam2vlm.validation.html_report import render_report
+
+        return render_report(results, frames, dataset_name=dataset_name, meaning=MEANING[results.status], **options)
+
+    @staticmethod
     def save_report(report: str | ValidationResults, path: str | Path) -> None:
         """Write a report atomically.
 
         Args:
-            report: The Markdown text, or the results themselves for the JSON form with every item.
+            report: The Markdown or HTML text, or the results themselves for the JSON form with every item.
             path: Where to; the folder is made where missing.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class Finding:
         frame_index: The frame it concerns.
         object_id: The object it concerns.
         label: That object's label.
+        compared_with: Video id and frame index of the frame that it was compared with, for a picture beside its own.
     """
 
     message: str
@@ -48,6 +49,7 @@ class Finding:
     frame_index: int | None = None
     object_id: int | None = None
     label: str | None = None
+    compared_with: tuple[str, int] | None = None
 
     @classmethod
     def of_frame(cls, frame: Frame, message: str, severity: Severity) -> Finding:
@@ -78,6 +80,7 @@ class Finding:
             "frame_index": self.frame_index,
             "object_id": self.object_id,
             "label": self.label,
+            "compared_with": None if self.compared_with is None else list(self.compared_with),
         }
         return {key: value for key, value in values.items() if value is not None}
 
@@ -174,6 +177,16 @@ class ValidationResults:
             if result.rule_id == rule_id:
                 return result
         raise KeyError(rule_id)
+
+    def with_rule(self, result: RuleResult) -> ValidationResults:
+        """Return these results and one more.
+
+        Raises:
+            ValueError: There is a result of that name.
+        """
+        if any(rule.rule_id == result.rule_id for rule in self.rules):
+            raise ValueError(f"two rules have one name: {result.rule_id}")
+        return replace(self, rules=(*self.rules, result))
 
     def with_status(self, status: Status) -> tuple[RuleResult, ...]:
         """Return the rules that ended with a status."""

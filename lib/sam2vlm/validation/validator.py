@@ -84,8 +84,8 @@ class Validator:
         return ValidationResults(
             rules=results,
             frames=len(checked.frames),
-            objects=sum(len(frame.objects) for frame in checked.frames),
-            visible_objects=sum(len(frame.visible_objects) for frame in checked.frames),
+            objects=len(checked.table.objects),
+            visible_objects=len(checked.table.visible),
             dialect=metadata.dialect if metadata else None,
             evidence=metadata.evidence if metadata else None,
             notes=metadata.notes if metadata else (),

@@ -185,4 +185,4 @@ def test_iou_equals_counting_pixels(first, second):
         pixels[y : y + h, x : x + w] = True
         pictures.append(pixels)
     counted = (pictures[0] & pictures[1]).sum() / (pictures[0] | pictures[1]).sum()
-    assert _iou(first, second) == pytest.approx(counted)
+    assert _iou(np.array([first]), np.array([second])) == pytest.approx([counted])

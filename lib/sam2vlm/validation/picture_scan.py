@@ -1,0 +1,132 @@
+"""Every frame's picture read once, over all cores, in the frames' order; what is kept is 64 bytes a frame."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sam2vlm.logs import progress
+from sam2vlm.validation.picture_facts import DIGEST_BYTES, PictureFacts, content_digest, picture_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from sam2vlm.annotations.types import Frame
+
+__all__ = ["PictureScan", "scan_pictures"]
+
+MOST_WORKERS = 16
+_COLUMNS = np.dtype([
+    ("there", bool),
+    ("digest", f"V{DIGEST_BYTES}"),
+    ("width", np.int32),
+    ("height", np.int32),
+    ("low", np.float64),
+    ("high", np.float64),
+    ("entropy", np.float64),
+    ("sharpness", np.float64),
+    ("hash", np.uint64),
+])  # fmt: skip
+
+
+class PictureScan:
+    """The facts about each frame's picture.
+
+    Attributes:
+        decoded: Whether the pictures were decoded; without, only digests are known.
+        faults: Why a picture cannot be decoded, by the frame's position.
+    """
+
+    def __init__(self, count: int, *, decoded: bool) -> None:
+        self.decoded = decoded
+        self.faults: dict[int, str] = {}
+        self._table = np.zeros(count, _COLUMNS)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __getitem__(self, position: int) -> PictureFacts | None:
+        """Return a frame's facts; None where it has no picture."""
+        row = self._table[position]
+        if not row["there"]:
+            return None
+        values: dict[str, Any] = {name: row[name].item() for name in _COLUMNS.names or () if name != "there"}
+        return PictureFacts(**{**values, "digest": row["digest"].tobytes()}, fault=self.faults.get(position))
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return one fact of all frames, by its name in :class:`PictureFacts`; zeros where there is no picture."""
+        return self._table[name]
+
+    @property
+    def pictures(self) -> NDArray[np.int64]:
+        """Positions of the frames that have a picture."""
+        return np.flatnonzero(self._table["there"])
+
+    @property
+    def sound(self) -> NDArray[np.int64]:
+        """Positions of the frames whose picture was decoded."""
+        return np.flatnonzero(self._table["width"] > 0)
+
+    def put(self, position: int, facts: PictureFacts) -> None:
+        """Keep a frame's facts."""
+        values = [getattr(facts, name) for name in (_COLUMNS.names or ())[1:]]
+        self._table[position] = (True, np.void(facts.digest), *values[1:])
+        if facts.fault is not None:
+            self.faults[position] = facts.fault
+
+
+def scan_pictures(frames: Sequence[Frame], *, workers: int | None = None, decode: bool = True) -> PictureScan:
+    """Read each frame's picture once and measure it.
+
+    Threads serve as well as processes: Pillow, zlib and hashlib release the interpreter while they work, frames need
+    not travel, and one picture for each thread is all that is in memory.
+
+    Args:
+        frames: Frames without a picture are passed over.
+        workers: Threads; None for one a processor core, sixteen at most: beyond these nothing is gained, because
+            Python's own part of the work is about a tenth.
+        decode: Without, pictures are only read for their digest.
+
+    Raises:
+        DataError: A picture's bytes cannot be read. One that cannot be decoded is no error here; it has a fault.
+    """
+    scan = PictureScan(len(frames), decoded=decode)
+    with progress(len(frames), "looking at pictures", "frames") as advance:
+        for position, facts in enumerate(_in_order(frames, workers or min(_cores(), MOST_WORKERS), decode=decode)):
+            if facts is not None:
+                scan.put(position, facts)
+            advance(1)
+    return scan
+
+
+def _in_order(frames: Iterable[Frame], workers: int, *, decode: bool) -> Iterator[PictureFacts | None]:
+    """Yield what the workers made of each frame, a few frames ahead of the one that is asked for."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="pictures") as pool:
+        ahead: deque[Future[PictureFacts | None]] = deque()
+        try:
+            for frame in frames:
+                ahead.append(pool.submit(_facts, frame.read_image, decode=decode))
+                if len(ahead) >= 3 * workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _facts(read_image: Callable[[], bytes] | None, *, decode: bool) -> PictureFacts | None:
+    if read_image is None:
+        return None
+    encoded = read_image()
+    return picture_facts(encoded) if decode else PictureFacts(content_digest(encoded))
+
+
+def _cores() -> int:
+    # What this process may use; a container is often given fewer than the machine has.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
