@@ -12,6 +12,8 @@ READY := $(VENV)/.ready
 # The demo's sample and its run; `make demo EXPORT=path/to/export.zip` takes your own.
 EXPORT ?=
 RUN ?= runs/demo
+# The demo's own run may be made anew at any time; one of your export is only discarded where you say so.
+REPLACE ?= $(if $(EXPORT),,--replace)
 SAMPLE := runs/sample.zip
 SAMPLE_FRAMES ?= 960
 SAMPLE_OBJECTS ?= 8
@@ -40,7 +42,7 @@ $(SAMPLE): | $(READY)
 
 .PHONY: demo
 demo: $(READY) $(if $(EXPORT),,$(SAMPLE)) ## Export in, tuned model out, on this machine (EXPORT=your.zip, RUN=runs/demo)
-	SAM2VLM_THREADS=$(THREADS) $(BIN)/sam2vlm run --preset demo --run $(RUN) --export $(or $(EXPORT),$(SAMPLE)) --replace
+	SAM2VLM_THREADS=$(THREADS) $(BIN)/sam2vlm run --preset demo --run "$(RUN)" --export "$(or $(EXPORT),$(SAMPLE))" $(REPLACE)
 
 ##@ Quality
 .PHONY: check

@@ -2,54 +2,48 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobs.prepare.checking import check_export, dataset_name, require_fit
-from jobs.prepare.reading import read_export
-from jobs.prepare.report import prepare_report
+from jobs.prepare.asking import instruction_mix, plan_questions
+from jobs.prepare.checking import check_export, check_splits, dataset_name, dataset_of, require_fit
+from jobs.prepare.extending import extend
+from jobs.prepare.outputs import write_card, write_formats
+from jobs.prepare.reading import read_sources
+from jobs.prepare.report import prepare_report, write_page
+from jobs.prepare.source_report import source_facts, source_sections
 from jobs.prepare.splitting import split_frames
 from sam2vlm.artifacts import Counts, write_json
-from sam2vlm.data_converter.huggingface_converter import write_dataset_dict
-from sam2vlm.data_converter.instructions import InstructionMix, LlavaBoxes
-from sam2vlm.data_converter.llava_converter import write_llava
-from sam2vlm.errors import SettingsError
+from sam2vlm.data_converter.instructions import LlavaBoxes
 from sam2vlm.logs import get_logger
 from sam2vlm.validation import ReportGenerator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from jobs.prepare.settings import InstructionSettings, PrepareSettings
+    from jobs.prepare.extending import Extension
+    from jobs.prepare.reading import Sources
+    from jobs.prepare.settings import PrepareSettings
     from jobs.prepare.splitting import Splits
     from sam2vlm.annotations import Frame
     from sam2vlm.artifacts import Manifest, PhaseWork
-    from sam2vlm.data_converter.sam2_parser import ParsedExport
+    from sam2vlm.data_converter.export_set import ExportSet
+    from sam2vlm.data_converter.instructions import InstructionMix
     from sam2vlm.data_splitter import Splitter
     from sam2vlm.validation import ValidationResults
 
 __all__ = ["instruction_mix", "prepare"]
 
-
-def instruction_mix(settings: InstructionSettings, seed: int) -> InstructionMix:
-    """Return the plan of what is asked about each frame.
-
-    Raises:
-        SettingsError: It asks nothing, or more than there are wordings for.
-    """
-    try:
-        return InstructionMix(
-            weights=settings.weights, per_frame=settings.per_frame, seed=seed, language=settings.language
-        )
-    except SettingsError as error:
-        raise error.with_source("SAM2VLM_INSTRUCTIONS") from None
+# Frames from videos and lists of frames, for as long as the phase works.
+SCRATCH = ".sources"
 
 
 def prepare(
-    phase: PhaseWork, settings: PrepareSettings, source: Path, *, splitter: Splitter, mix: InstructionMix
+    phase: PhaseWork, settings: PrepareSettings, sources: Sources, *, splitter: Splitter, mix: InstructionMix
 ) -> Manifest:
-    """Read, check, split and write an export.
+    """Read, check, split and write one export or several.
 
     A frame without a visible object is kept as a negative example; nothing else is dropped but for a reason that
     the manifest counts.
@@ -57,7 +51,7 @@ def prepare(
     Args:
         phase: Holds the lock; everything is written into its folder.
         settings: The job's settings.
-        source: The export.
+        sources: The exports, their videos, and the dataset that they are added to.
         splitter: Decides which frames are used for what.
         mix: What is asked about each frame.
 
@@ -65,40 +59,90 @@ def prepare(
         DataError: The export is wrong, does not pass the rules at the level that is set, or is too short to split.
     """
     log = get_logger(phase.name)
-    export = read_export(source, settings.archive)
+    scratch = phase.folder / SCRATCH
+    source = sources.where
+    exports = read_sources(sources, settings, scratch)
+    extension = None if sources.earlier is None else extend(exports, sources.earlier)
+    export = exports if extension is None else extension.exports
     log.info("read", frames=len(export.frames), dialect=export.metadata.dialect, evidence=export.metadata.evidence)
-    results = check_export(export, settings.validation)
+    dataset = dataset_of(export, settings.validation)
+    results = check_export(dataset, settings.validation)
     log.info("checked", status=results.status.value, **{rule.rule_id: rule.status.value for rule in results.rules})
-    name = dataset_name(export)
-    require_fit(results, settings.validation.level, name=name, source=source, logs=phase.layout.logs)
-    splits = split_frames(export.frames, splitter, source=source)
-    log.info("split", **{split: len(frames) for split, frames in splits.frames.items()})
+    name = dataset_name(export) if extension is None else f"version {extension.number}"
+    require = partial(
+        require_fit,
+        level=settings.validation.level,
+        frames=export.frames,
+        name=name,
+        source=source,
+        logs=phase.layout.logs,
+        report=settings.report,
+    )
+    require(results)
+    splits = (
+        split_frames(export.frames, splitter, source=source, videos=export.videos)
+        if extension is None
+        else extension.split(splitter, source=source)
+    )
+    results = check_splits(results, dataset, splits.frames, settings.validation)
+    # Once more, for what only the splits show.
+    require(results)
+    log.info("split", strategy=splits.config.strategy, **{name: len(frames) for name, frames in splits.frames.items()})
 
-    asked = write_dataset_dict(splits.frames, phase.folder / "dataset", mix=mix)
-    write_llava(splits.frames, phase.folder / "llava", mix=mix, decimals=settings.instructions.decimals)
-    report = prepare_report(results, splits, asked, name=name)
+    asking = plan_questions(splits.frames, phase.folder, mix, settings.instructions)
+    written = write_formats(asking.splits, phase.folder, settings, mix=asking.mix, ask=asking.mix.for_frame)
+    asked = written.asked
+    write_card(phase.folder, written, splits, results, split_facts=_split_facts(splits, asked), name=name)
+    report = prepare_report(results, splits, asked, name=name) + asking.section()
+    report += source_sections(exports, extension)
     ReportGenerator.save_report(report, phase.folder / "report.md")
     write_json(
         phase.folder / "report.json",
-        {**results.to_dict(), "splits": _split_facts(splits, asked), "split_notes": list(splits.notes)},
+        {
+            **results.to_dict(),
+            **source_facts(exports, extension),
+            "splits": _split_facts(splits, asked),
+            "split_notes": list(splits.notes),
+        },
     )
+    write_page(
+        phase.folder / "report.html",
+        results,
+        export.frames,
+        name=name,
+        settings=settings.report,
+        splits=splits,
+        asked=asked,
+        exports=source_facts(exports, extension)["exports"],
+    )
+    if extension is not None:
+        write_json(phase.folder / "changes.json", extension.version.changes.to_dict())
+    shutil.rmtree(scratch, ignore_errors=True)
     manifest = phase.finish(
-        counts=_counts(export, splits),
-        facts=_facts(export, results, splits, asked, decimals=settings.instructions.decimals),
+        counts=_counts(export, splits, extension),
+        facts={
+            **source_facts(exports, extension),
+            **_facts(export, results, splits, asked, decimals=settings.instructions.decimals),
+            "split": splits.facts(),
+            "outputs": written.facts,
+            "instructions": dict(asking.facts),
+        },
     )
     log.info("prepared", folder=str(phase.layout.phase(phase.name)), **manifest.counts.model_dump())
     return manifest
 
 
-def _counts(export: ParsedExport, splits: Splits) -> Counts:
+def _counts(export: ExportSet, splits: Splits, extension: Extension | None) -> Counts:
     dropped = {reason: len(indices) for reason, indices in export.dropped.items()}
+    dropped |= {} if extension is None else extension.not_taken
+    seen = len(export.frames) + sum(dropped.values())
     dropped |= {reason: len(frames) for reason, frames in splits.dropped.items()}
     kept = sum(map(len, splits.frames.values()))
-    return Counts(seen=len(export.frames) + sum(map(len, export.dropped.values())), kept=kept, dropped=dropped)
+    return Counts(seen=seen, kept=kept, dropped=dropped)
 
 
 def _facts(
-    export: ParsedExport,
+    export: ExportSet,
     results: ValidationResults,
     splits: Splits,
     asked: Mapping[str, Mapping[str, int]],

@@ -1,4 +1,4 @@
-"""The prepare report: what the rules found, and behind it what was made of the export."""
+"""The prepare report: what the rules found, and behind it what was made of the export; in Markdown and as a page."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from sam2vlm.artifacts.markdown import escaped, table
 from sam2vlm.validation import ReportGenerator, ValidationResults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
+    from jobs.prepare.report_settings import ReportSettings
     from jobs.prepare.splitting import Splits
+    from sam2vlm.annotations import Frame
 
-__all__ = ["prepare_report"]
+__all__ = ["prepare_report", "write_page"]
 
 
 def prepare_report(
@@ -28,6 +31,50 @@ def prepare_report(
     """
     checked = ReportGenerator.generate_report(results, dataset_name=name)
     return checked + "\n" + "\n".join([*_splits(splits), *_labels(splits), *_instructions(asked)]).rstrip("\n") + "\n"
+
+
+def write_page(
+    path: Path,
+    results: ValidationResults,
+    frames: Iterable[Frame],
+    *,
+    name: str,
+    settings: ReportSettings,
+    splits: Splits | None = None,
+    asked: Mapping[str, Mapping[str, int]] | None = None,
+    exports: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Write the report as one HTML page beside the Markdown; what a picture lacks is told in the page.
+
+    Args:
+        path: The page; the file of the same name that ends on ``.json`` has every finding.
+        results: Of the rules.
+        frames: All that were looked at.
+        name: Of the dataset, for the title.
+        settings: How many pictures.
+        splits: The frames by split; None where the export was refused before.
+        asked: Instructions by split and task.
+        exports: The account of each export, where they are several.
+
+    Raises:
+        OSError: It cannot be written there; nothing partial is left.
+    """
+    page = ReportGenerator.generate_html(
+        results,
+        frames,
+        dataset_name=name,
+        json_name=path.with_suffix(".json").name,
+        splits=None if splits is None else _split_by_frame(splits),
+        split_notes=() if splits is None else splits.notes,
+        instructions=asked,
+        exports=exports,
+        limits=settings.limits(),
+    )
+    ReportGenerator.save_report(page, path)
+
+
+def _split_by_frame(splits: Splits) -> dict[tuple[str, int], str]:
+    return {(frame.video_id, frame.frame_index): split for split, frames in splits.frames.items() for frame in frames}
 
 
 def _splits(splits: Splits) -> Iterator[str]:

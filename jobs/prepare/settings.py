@@ -8,18 +8,37 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from jobs.job_settings import JobSettings
+from jobs.prepare.report_settings import ReportSettings
+from jobs.prepare.source_settings import Places, SourceSettings, Videos
+from jobs.prepare.validation_settings import ValidationSettings
 from sam2vlm.data_splitter import SplitStrategy
 
 __all__ = [
     "ArchiveSettings",
     "InstructionSettings",
+    "OutputSettings",
     "PrepareSettings",
+    "SourceSettings",
     "SplitSettings",
     "ValidationSettings",
     "deciding_settings",
 ]
 
-Percent = Annotated[float, Field(ge=0, le=100, json_schema_extra={"unit": "%"})]
+OutputFormat = Literal["dataset", "llava", "coco", "messages", "yolo"]
+MessagesFamily = Literal[
+    "llava",
+    "llava_next",
+    "llava_onevision",
+    "qwen2_vl",
+    "qwen2_5_vl",
+    "qwen3_vl",
+    "paligemma",
+    "florence2",
+    "internvl",
+    "instructblip",
+    "smolvlm",
+    "gemma3",
+]
 Ratio = Annotated[float, Field(gt=0, lt=1, json_schema_extra={"unit": "share of the frames"})]
 
 
@@ -52,84 +71,49 @@ class ArchiveSettings(_Group):
         json_schema_extra={"unit": "unpacked bytes to a packed one"},
     )
     dialect: Literal[
-        "auto", "sam2-demo-1.0.0", "logits-column-major", "bare-counts", "coco-compressed", "coco-uncompressed"
-    ] = Field(default="auto", description="How the masks are written; auto finds out, and refuses where it cannot.")
-
-
-class ValidationSettings(_Group):
-    """What the six rules measure against, and which findings stop the run."""
-
-    level: Literal["strict", "standard", "report-only"] = Field(
-        default="standard",
-        description="What stops the run: strict warnings and errors, standard errors, report-only nothing.",
+        "auto",
+        "sam2-demo-1.0.0",
+        "logits-column-major",
+        "bare-counts",
+        "coco-compressed",
+        "coco-uncompressed",
+        "sa-v",
+        "automatic-masks",
+        "coco-instances",
+        "palette-png",
+    ] = Field(
+        default="auto",
+        description=(
+            "How the masks are written, or the export is laid out (docs/exports.md); auto finds out, and refuses where "
+            "it cannot."
+        ),
     )
-    max_missing_percent: Percent = Field(
-        default=20.0, description="Share of frames without annotation up to which each is a warning, not an error."
+    default_label: str = Field(
+        default="",
+        max_length=100,
+        description="What objects are called in dialects without labels (SA-V, automatic masks, palette PNGs).",
     )
-    max_area_difference_percent: Percent = Field(
-        default=1.0, description="How far a stored area may be from its mask's before it is a warning."
-    )
-    warning_box_iou: float = Field(
-        default=0.95,
-        ge=0,
-        le=1,
-        description="A stored box that agrees less than this with its mask's box is a warning.",
-        json_schema_extra={"unit": "IoU"},
-    )
-    error_box_iou: float = Field(
-        default=0.5,
-        ge=0,
-        le=1,
-        description="A stored box that agrees less than this with its mask's box is an error.",
-        json_schema_extra={"unit": "IoU"},
-    )
-    moderate_imbalance: float = Field(
-        default=5.0,
-        ge=1,
-        le=1_000_000,
-        description="Commonest to rarest label from which the imbalance is a moderate one, a warning.",
-        json_schema_extra={"unit": "objects to one"},
-    )
-    severe_imbalance: float = Field(
-        default=10.0,
-        ge=1,
-        le=1_000_000,
-        description="Commonest to rarest label from which the imbalance is a severe one, a warning.",
-        json_schema_extra={"unit": "objects to one"},
-    )
-    min_object_area_percent: Percent = Field(
-        default=0.1, description="An object that covers less of its frame than this is a small one."
-    )
-    max_small_objects_percent: Percent = Field(
-        default=5.0, description="More small objects than this share of all is a warning."
-    )
-    min_objects_per_frame: float = Field(
-        default=1.0,
-        ge=0,
+    fps: float | None = Field(
+        default=None,
+        gt=0,
         le=1000,
-        description="Fewer visible objects a frame than this, on average, is a warning.",
-        json_schema_extra={"unit": "objects"},
+        description=(
+            "Rate of the frames in dialects without times (automatic masks, COCO instances, palette PNGs); none for 1, "
+            "and for 24 with palette PNGs."
+        ),
+        json_schema_extra={"unit": "frames/s"},
     )
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.error_box_iou > self.warning_box_iou:
-            raise ValueError(f"error_box_iou {self.error_box_iou} is above warning_box_iou {self.warning_box_iou}")
-        if self.moderate_imbalance > self.severe_imbalance:
-            raise ValueError(
-                f"moderate_imbalance {self.moderate_imbalance} is above severe_imbalance {self.severe_imbalance}"
-            )
-        return self
 
 
 class SplitSettings(_Group):
     """Which frames are trained on, watched while training, and held back for the evaluation."""
 
     strategy: SplitStrategy = Field(
-        default=SplitStrategy.TEMPORAL,
+        default=SplitStrategy.AUTO,
         description=(
-            "temporal: blocks in time with a gap between them, right for frames of one video, which are near-copies; "
-            "stratified: equal shares of every label; random."
+            "auto: by where the frames come from, and the report says why; temporal: blocks in time with a gap between"
+            " them, right for frames of one video, which are near-copies; stratified: equal shares of every label; "
+            "random."
         ),
     )
     train_ratio: Ratio = Field(default=0.8, description="Share to train on; the three add up to 1.")
@@ -145,6 +129,34 @@ class SplitSettings(_Group):
     by_video: bool = Field(
         default=False, description="Keep each video whole, in one split; not temporal, which cuts videos."
     )
+    groups: dict[str, str] = Field(
+        default={},
+        description=(
+            "Group of each video, as JSON, by the video's file name or id, for example of one patient or one place; a "
+            "group stays whole, in one split, and so does every video without one. Not temporal."
+        ),
+    )
+
+
+class OutputSettings(_Group):
+    """In which formats the dataset is written."""
+
+    formats: tuple[OutputFormat, ...] = Field(
+        default=("dataset", "llava", "coco", "messages"),
+        description=(
+            "As JSON: dataset (Hugging Face, always needed), llava (JSON lines and pictures), coco (instances), "
+            "messages (OpenAI-style JSON lines), yolo (segmentation; costs some milliseconds an object)."
+        ),
+    )
+    messages_family: MessagesFamily = Field(
+        default="llava", description="The family of models whose way to write boxes the messages have."
+    )
+
+    @model_validator(mode="after")
+    def _with_the_dataset(self) -> Self:
+        if "dataset" not in self.formats:
+            raise ValueError("formats lacks dataset, which the later phases read")
+        return self
 
 
 class InstructionSettings(_Group):
@@ -153,7 +165,8 @@ class InstructionSettings(_Group):
     weights: dict[str, Annotated[float, Field(ge=0, le=1000)]] = Field(
         default={"detect": 2.0, "count": 1.0, "describe": 1.0},
         description=(
-            "Weights of detect, count and describe, as JSON; a kind of question without one, or with 0, is not asked."
+            "Weights of detect, count, describe, locate, refer, name, polygon and absent, as JSON; a kind of question "
+            "without one, or with 0, is not asked. first_last, intervals and track, about videos, are written apart."
         ),
         json_schema_extra={"unit": "relative weight"},
     )
@@ -164,7 +177,44 @@ class InstructionSettings(_Group):
         description="Questions to each frame; none is asked twice in the same words.",
         json_schema_extra={"unit": "questions"},
     )
-    language: str = Field(default="en", pattern="^[a-z]{2}$", description="The questions' language.")
+    language: str = Field(
+        default="en", pattern="^[a-z]{2}$", description="The questions' language: en, zh, or one of the templates' own."
+    )
+    templates: Path | None = Field(
+        default=None,
+        description="A JSON file of wordings in place of the package's own; docs/instructions.md has its form.",
+    )
+    max_same_answer: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Most of one kind's questions that may have the same answer; the others are left out and counted.",
+        json_schema_extra={"unit": "share"},
+    )
+    polygon_points: int = Field(
+        default=24, ge=4, le=1000, description="Most points of a polygon.", json_schema_extra={"unit": "points"}
+    )
+    min_polygon_iou: float = Field(
+        default=0.8,
+        ge=0,
+        le=1,
+        description="A polygon of so few points that agrees less with its mask is not asked for.",
+        json_schema_extra={"unit": "IoU"},
+    )
+    general_data: Path | None = Field(
+        default=None,
+        description=(
+            "JSON lines of OpenAI-style messages, one picture and one question each, to mix into train against "
+            "forgetting; pictures are relative to the file."
+        ),
+    )
+    general_share: float = Field(
+        default=0.1,
+        ge=0,
+        le=0.95,
+        description="Share of train's conversations that is taken from general_data, where it has as many.",
+        json_schema_extra={"unit": "share"},
+    )
     decimals: int = Field(
         default=2,
         ge=1,
@@ -177,17 +227,43 @@ class InstructionSettings(_Group):
 class PrepareSettings(JobSettings):
     """What ``python -m jobs.prepare`` takes."""
 
-    export: Path | None = Field(
-        default=None, description="The export to prepare, a ZIP archive or its unpacked folder; required."
+    export: Places = Field(
+        default=None,
+        description=(
+            "What to prepare, required: a ZIP archive, its unpacked folder, a folder of exports, a pattern (*, ?, **), "
+            "or several of these, joined by colons or as a JSON list."
+        ),
     )
+    video: Videos = Field(
+        default=None,
+        description=(
+            "The source video, for clean frames, true times and frames without objects; of several exports a JSON "
+            "object from the export's path or name, the video's file name, or the video id, to the video."
+        ),
+    )
+    extend: Path | None = Field(
+        default=None,
+        description=(
+            "An earlier run, or its prepare folder, to add the exports to; it stays as it is, and every frame keeps "
+            "the split that it has there."
+        ),
+    )
+    sources: SourceSettings = Field(default=SourceSettings(), description="What happens with several exports.")
     archive: ArchiveSettings = Field(default=ArchiveSettings(), description="How the export is read.")
     validation: ValidationSettings = Field(default=ValidationSettings(), description="What the rules measure against.")
     split: SplitSettings = Field(default=SplitSettings(), description="Which frames are used for what.")
     instructions: InstructionSettings = Field(
         default=InstructionSettings(), description="What is asked about each frame."
     )
+    outputs: OutputSettings = Field(default=OutputSettings(), description="In which formats the dataset is written.")
+    report: ReportSettings = Field(default=ReportSettings(), description="How many pictures report.html holds.")
 
 
 def deciding_settings(settings: PrepareSettings) -> dict[str, Any]:
     """Return the settings that decide the result, for the manifest; where it lies and who asks do not."""
-    return settings.model_dump(mode="json", include={"archive", "validation", "split", "instructions"})
+    return settings.model_dump(
+        mode="json",
+        include={"sources", "archive", "validation", "split", "instructions", "outputs"},
+        # Their content is among the inputs.
+        exclude={"instructions": {"templates", "general_data"}},
+    )

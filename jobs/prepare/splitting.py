@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sam2vlm.data_splitter import SPLITS, SplitConfig, make_splitter
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.prepare.settings import SplitSettings
-    from sam2vlm.annotations import Frame
+    from sam2vlm.annotations import Frame, VideoMetadata
     from sam2vlm.data_splitter import Splitter
 
 __all__ = ["Splits", "frame_splitter", "split_frames"]
@@ -28,12 +29,28 @@ class Splits:
         dropped: Frames in no split, by reason.
         notes: What the splitter has to say, as sentences.
         check: Of ``Splitter.validate_split``, with the shares of every label in every split.
+        config: What was done; where the setting is ``auto``, its strategy is the one that was chosen.
     """
 
     frames: Mapping[str, Sequence[Frame]]
     dropped: Mapping[str, Sequence[Frame]]
     notes: Sequence[str]
     check: Mapping[str, Any]
+    config: SplitConfig
+
+    @property
+    def whole(self) -> str | None:
+        """What was kept whole: groups, videos, or nothing."""
+        return "groups" if self.config.groups else "videos" if self.config.by_video else None
+
+    def facts(self) -> dict[str, Any]:
+        """Return how it was split, for the manifest."""
+        return {
+            "strategy": self.config.strategy.value,
+            "whole": self.whole,
+            "is_valid": self.check["is_valid"],
+            "class_shares": self.check["class_shares"],
+        }
 
 
 def frame_splitter(settings: SplitSettings, seed: int) -> Splitter:
@@ -51,6 +68,7 @@ def frame_splitter(settings: SplitSettings, seed: int) -> Splitter:
                 test_ratio=settings.test_ratio,
                 seed=seed,
                 by_video=settings.by_video,
+                groups=settings.groups,
                 gap_sec=settings.gap_sec,
             )
         )
@@ -58,25 +76,43 @@ def frame_splitter(settings: SplitSettings, seed: int) -> Splitter:
         raise error.with_source("SAM2VLM_SPLIT") from None
 
 
-def split_frames(frames: Sequence[Frame], splitter: Splitter, *, source: Path) -> Splits:
+def split_frames(
+    frames: Sequence[Frame], splitter: Splitter, *, source: Path | str, videos: Sequence[VideoMetadata] = ()
+) -> Splits:
     """Split an export's frames.
 
     Args:
         frames: All that can be used.
         splitter: See :func:`frame_splitter`.
         source: The export, for the message.
+        videos: What is known of the frames' videos; by their file names people know them.
 
     Raises:
         DataError: A split would be empty.
+        SettingsError: A group is given to a video that is not there.
     """
+    groups = _groups_by_id(splitter.config.groups, videos)
+    splitter = make_splitter(replace(splitter.config, groups=groups))
     try:
         result = splitter.split(frames)
     except DataError as error:
         raise error.with_source(source) from None
-    check = splitter.validate_split(*result)
+    except SettingsError as error:
+        raise error.with_source("SAM2VLM_SPLIT") from None
+    check = make_splitter(result.config).validate_split(*result)
     return Splits(
         frames=dict(zip(SPLITS, result, strict=True)),
         dropped=result.dropped,
-        notes=(*check["issues"], *result.notes),
+        notes=(*check["issues"], *result.notes, *(note for note in check["notes"] if note not in result.notes)),
         check=check,
+        config=result.config,
     )
+
+
+def _groups_by_id(groups: Mapping[str, str], videos: Sequence[VideoMetadata]) -> dict[str, str]:
+    """Return the groups by video id; names that no video has stay, for the splitter to refuse."""
+    ids: dict[str, list[str]] = defaultdict(list)
+    for video in videos:
+        if video.filename:
+            ids[video.filename].append(video.video_id)
+    return {video_id: group for name, group in groups.items() for video_id in ids.get(name, [name])}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pydantic import Field, ValidationError
 
@@ -39,6 +39,10 @@ __all__ = [
     "training_config",
 ]
 
+# Spelt out, because asking the library would load datasets before a wrong setting is told.
+Task = Literal["detect", "count", "describe", "locate", "refer", "name", "polygon", "absent", "general"]
+TASKS: tuple[Task, ...] = get_args(Task)
+
 # Relative to the run's folder: the configuration is written into it and must not know where the volume is mounted.
 TRAIN_PATH = "prepare/dataset/train"
 VAL_PATH = "prepare/dataset/val"
@@ -69,8 +73,8 @@ class TrackingOverrides(overrides_of(TrackingConfig)):  # type: ignore[misc]  # 
 class SampleSettings(Group):
     """What is made of the dataset's rows."""
 
-    tasks: tuple[Literal["detect", "count", "describe"], ...] = Field(
-        default=("detect", "count", "describe"), min_length=1, description="The questions to train on."
+    tasks: tuple[Task, ...] = Field(
+        default=TASKS, min_length=1, description="The questions to train on, of those that the dataset holds."
     )
     max_dropped_share: float = Field(
         default=0.01,

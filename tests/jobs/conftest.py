@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import structlog
 
 from jobs.entrypoint import _guarded
 from jobs.prepare.__main__ import work
@@ -65,8 +64,6 @@ def prepare_here(monkeypatch, capsys):
 
     yield run
     configure_logging("tests")  # closes the run's log
-    structlog.contextvars.clear_contextvars()
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -199,7 +199,7 @@ def test_every_phase_reads_the_environment_of_a_whole_release(give, model):
     settings = read(model, known_names())
     assert settings.run == Path("/volume/run")
     assert settings.experiment == "first"
-    assert getattr(settings, "export", Path("/volume/export.zip")) == Path("/volume/export.zip")
+    assert getattr(settings, "export", "/volume/export.zip") == "/volume/export.zip"
 
 
 @pytest.mark.parametrize("model", [PrepareSettings, TrainSettings, EvaluateSettings, ExportSettings])

@@ -18,6 +18,7 @@ from PIL import Image
 from sam2vlm.artifacts import RunLayout, digest_of_file, input_from_phase, read_manifest
 from sam2vlm.data_converter.instructions import answer_text, parse_objects
 from sam2vlm.sample import write_sample
+from sam2vlm.validation import RULE_IDS
 
 CHECKOUT = Path(__file__).parents[2]
 SPLITS = ("train", "val", "test")
@@ -52,9 +53,14 @@ def test_every_promised_file_is_there_and_in_the_manifest(prepared):
     for name in (
         "report.md",
         "report.json",
+        "report.html",
         "dataset/dataset_dict.json",
+        "dataset/README.md",
         "llava/manifest.json",
+        "llava/dataset_info.json",
         *(f"llava/{split}.jsonl" for split in SPLITS),
+        *(f"messages/{split}.jsonl" for split in SPLITS),
+        *(f"coco/{split}.json" for split in SPLITS),
     ):
         assert name in manifest.outputs
         assert (run / "prepare" / name).is_file()
@@ -70,11 +76,11 @@ def test_the_manifest_counts_every_frame_and_says_what_later_phases_need(prepare
     assert manifest.counts.dropped == {"split_gap": 20}
     facts = manifest.facts
     assert sum(facts["splits"][split]["frames"] for split in SPLITS) == manifest.counts.kept == 40
-    assert (facts["dialect"], facts["validation"]) == ("sam2-demo-1.0.0", "PASSED")
+    assert (facts["dialect"], facts["validation"]) == ("sam2-demo-1.0.0", "PASSED_WITH_WARNINGS")
     assert "SAM2 Demo Export Tool" in facts["evidence"]
     assert facts["boxes"]["llava"] == "[x1, y1, x2, y2], 0-1 of the picture padded to a square, 2 decimals"
     assert facts["labels"] == sorted({label for split in SPLITS for label in facts["splits"][split]["labels"]})
-    assert set(manifest.settings) == {"archive", "validation", "split", "instructions"}
+    assert set(manifest.settings) == {"sources", "archive", "validation", "split", "instructions", "outputs"}
     text = (prepared[0] / "prepare" / "manifest.json").read_text()
     assert str(prepared[0].parent) not in text
     assert str(export) not in text
@@ -124,14 +130,13 @@ def test_the_report_has_its_sections_and_the_json_all_items(prepared):
     ]
     assert "the file's own box is the transposed one for" in report
     stored = json.loads((prepared[0] / "prepare" / "report.json").read_text())
-    assert [rule["rule"] for rule in stored["rules"]] == [
-        "missing_annotations_check",
-        "duplicate_frames_check",
-        "mask_integrity_check",
-        "bounding_box_check",
-        "class_balance_analysis",
-        "quality_metrics",
-    ]
+    page = (prepared[0] / "prepare" / "report.html").read_text()
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.count("<script") == 0
+    for name, rows in load_from_disk(str(prepared[0] / "prepare" / "dataset")).items():
+        assert f'</span>{name}</th><td class="number">{len(rows)}</td>' in page
+    # The six of the specification first, the audit of the splits last.
+    assert [rule["rule"] for rule in stored["rules"]] == list(RULE_IDS)
 
 
 def test_the_last_words_name_the_manifest_by_digest(prepared, export):
@@ -164,18 +169,21 @@ def test_prepare_starts_without_the_heavy_libraries():
     assert not {"torch", "datasets", "pyarrow", "pandas"} & set(loaded.stdout.split())
 
 
-# Kills itself at the n-th time that bytes are sent to the disk; an unbroken run does so 90 times.
+# Kills itself at the n-th time that bytes are sent to the disk; where it never comes to that, it says how many were.
 KILLED = """
 import os, runpy, signal, sys
-left, real = int(sys.argv.pop()), os.fsync
+moment, real, done = int(sys.argv.pop()), os.fsync, 0
 def fsync(descriptor):
-    global left
-    left -= 1
-    if not left:
+    global done
+    done += 1
+    if done == moment:
         os.kill(os.getpid(), signal.SIGKILL)
     real(descriptor)
 os.fsync = fsync
-runpy.run_module("jobs.prepare", run_name="__main__")
+try:
+    runpy.run_module("jobs.prepare", run_name="__main__")
+finally:
+    print(done, file=sys.stderr)
 """
 
 
@@ -196,14 +204,16 @@ def test_killed_at_any_moment_and_started_again_the_bytes_are_the_same(prepared,
             kill_after(victim, event, seconds)
         assert victim.returncode == -signal.SIGKILL
         assert not (run / "prepare").exists()
+    with process(tmp_path / "unbroken", export, command=[sys.executable, "-c", KILLED, "0"]) as unbroken:
+        syncs = int(unbroken.communicate()[1].split()[-1])
     # In the conversations, while the complete folder is made fast, and once it has its last name.
-    for moment in (11, 60, 90):
+    for moment in (11, 2 * syncs // 3, syncs):
         with process(run, export, command=[sys.executable, "-c", KILLED, str(moment)]) as victim:
             victim.communicate()
         assert victim.returncode == -signal.SIGKILL
-        assert (run / "prepare").exists() == (moment == 90)
-        assert (run / ".prepare.partial" / "manifest.json").exists() == (moment == 60)
-        if moment == 60:
+        assert (run / "prepare").exists() == (moment == syncs)
+        assert (run / ".prepare.partial" / "manifest.json").exists() == (moment == 2 * syncs // 3)
+        if moment == 2 * syncs // 3:
             (run / ".prepare.partial" / "left-behind").touch()
     with process(run, export) as last:
         printed, _ = last.communicate()
@@ -252,7 +262,36 @@ def test_the_other_dialects_pass_too(dialect, tmp_path, prepare_here):
     write_sample(tmp_path / "export.zip", frames=60, objects=4, width=96, height=64, seed=5, dialect=dialect)
     assert prepare_here(EXPORT=tmp_path / "export.zip", RUN=tmp_path / "run").code == 0
     facts = read_manifest(tmp_path / "run" / "prepare" / "manifest.json").facts
-    assert (facts["dialect"], facts["validation"]) == (dialect, "PASSED")
+    assert (facts["dialect"], facts["validation"]) == (dialect, "PASSED_WITH_WARNINGS")
+
+
+def test_only_the_formats_that_are_asked_for_are_written(export, tmp_path, prepare_here):
+    run = tmp_path / "run"
+    assert prepare_here(EXPORT=export, RUN=run, OUTPUTS__FORMATS='["dataset", "yolo"]').code == 0
+    assert sorted(path.name for path in (run / "prepare").iterdir() if path.is_dir()) == ["dataset", "llava", "yolo"]
+    assert [path.name for path in (run / "prepare" / "llava").iterdir()] == ["images"]  # the pictures themselves
+    manifest = read_manifest(run / "prepare" / "manifest.json")
+    assert list(manifest.facts["outputs"]) == ["dataset", "pictures", "yolo"]
+    assert sum(manifest.facts["outputs"]["yolo"]["objects"].values()) == sum(
+        manifest.facts["splits"][split]["objects"] for split in SPLITS
+    )
+    assert prepare_here(RUN=tmp_path / "alone", OUTPUTS__FORMATS='["dataset"]').code == 0
+    assert [path.name for path in (tmp_path / "alone" / "prepare").iterdir() if path.is_dir()] == ["dataset"]
+
+
+def test_auto_says_what_it_chose_and_a_groups_name_may_be_the_videos_file(export, tmp_path, prepare_here):
+    assert prepare_here(EXPORT=export, RUN=tmp_path / "run").code == 0
+    manifest = read_manifest(tmp_path / "run" / "prepare" / "manifest.json")
+    assert manifest.settings["split"]["strategy"] == "auto"
+    assert manifest.facts["split"]["strategy"] == "temporal"
+    assert manifest.facts["split_notes"][0].startswith("auto chose temporal: the frames come from one video")
+    groups = json.dumps({manifest.facts["video"]["filename"]: "the only one"})
+    ended = prepare_here(RUN=tmp_path / "grouped", SPLIT__GROUPS=groups)
+    assert ended.code == 65
+    assert "too few groups to keep each whole" in ended.failures[0]["error"]
+    ended = prepare_here(RUN=tmp_path / "mistyped", SPLIT__GROUPS='{"klip.mp4": "a"}')
+    assert ended.code == 78
+    assert "SAM2VLM_SPLIT: groups.klip.mp4: gives a group to a video that is not there" in ended.failures[0]["error"]
 
 
 @pytest.mark.parametrize("strategy", ["stratified", "random"])

@@ -9,7 +9,9 @@ from jobs.prepare.phase import instruction_mix
 from jobs.prepare.settings import (
     ArchiveSettings,
     InstructionSettings,
+    OutputSettings,
     PrepareSettings,
+    SourceSettings,
     SplitSettings,
     ValidationSettings,
     deciding_settings,
@@ -21,7 +23,7 @@ from sam2vlm.data_converter.instructions import InstructionMix
 from sam2vlm.data_splitter import SplitConfig, SplitStrategy
 from sam2vlm.validation import BalanceAnalyzer, BasicChecks, QualityMetrics
 
-GROUPS = (ArchiveSettings, ValidationSettings, SplitSettings, InstructionSettings)
+GROUPS = (ArchiveSettings, SourceSettings, ValidationSettings, SplitSettings, InstructionSettings, OutputSettings)
 
 
 def knobs():
@@ -72,7 +74,7 @@ def test_the_defaults_are_the_librarys_own():
         "imbalance_threshold": checks.severe_imbalance,
         "moderate_threshold": checks.moderate_imbalance,
     }
-    assert frame_splitter(SplitSettings(), 42).config == SplitConfig(strategy=SplitStrategy.TEMPORAL)
+    assert frame_splitter(SplitSettings(), 42).config == SplitConfig(strategy=SplitStrategy.AUTO)
     assert instruction_mix(InstructionSettings(), 42) == InstructionMix()
 
 
@@ -80,7 +82,7 @@ def test_what_decides_the_result_is_in_the_manifest_and_nothing_else():
     first, second = (PrepareSettings(run=run, export=f"{run}.zip", experiment=run, replace=True) for run in ("a", "b"))
     assert deciding_settings(first) == deciding_settings(second)
     assert deciding_settings(first) != deciding_settings(PrepareSettings(split={"gap_sec": 2}))
-    assert deciding_settings(first)["split"]["strategy"] == "temporal"
+    assert deciding_settings(first)["split"]["strategy"] == "auto"
 
 
 def test_the_questions_are_mixed_as_the_library_mixes_them():
@@ -88,3 +90,16 @@ def test_the_questions_are_mixed_as_the_library_mixes_them():
     from sam2vlm.data_converter.instructions import DEFAULT_WEIGHTS
 
     assert PrepareSettings().instructions.weights == DEFAULT_WEIGHTS
+
+
+def test_the_families_of_the_messages_are_all_that_have_a_way_to_write_boxes():
+    from sam2vlm.data_converter.instructions import CONVENTIONS
+
+    schema = OutputSettings.model_json_schema()["properties"]["messages_family"]
+    assert schema["enum"] == list(CONVENTIONS)
+
+
+def test_the_dataset_itself_cannot_be_left_out():
+    with pytest.raises(ValidationError, match="formats lacks dataset, which the later phases read"):
+        OutputSettings(formats=("coco",))
+    assert OutputSettings(formats=("dataset",)).formats == ("dataset",)

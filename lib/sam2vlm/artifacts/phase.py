@@ -29,6 +29,7 @@ __all__ = ["PhaseWork", "input_from_phase", "inputs_from_phases", "open_phase"]
 STARTED = "started.json"
 VERSIONED = (
     "accelerate",
+    "av",
     "datasets",
     "deepspeed",
     "numpy",

@@ -39,6 +39,13 @@ def sample() -> None:
     raise AssertionError
 
 
+@app.command(rich_help_panel=TOOLS)
+def preview() -> None:
+    """Draw prepared frames with masks, boxes and conversations; boxes are read back from the answers' own text."""
+    # As above; the drawing needs numpy, and the dataset its own library.
+    raise AssertionError
+
+
 app.command(rich_help_panel=TOOLS)(settings.settings)
 app.command(rich_help_panel=TOOLS)(presets.presets)
 app.command(rich_help_panel=TOOLS)(models.models)

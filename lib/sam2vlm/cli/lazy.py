@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 __all__ = ["LazyGroup"]
 
 #: Where the command's function is; the help shows the stand-in that the application registers under its name.
-LAZY = {"sample": "sam2vlm.cli.sample"}
+LAZY = {"preview": "sam2vlm.cli.preview", "sample": "sam2vlm.cli.sample"}
 
 
 class LazyGroup(TyperGroup):

@@ -7,14 +7,19 @@ from typing import Annotated
 
 import typer
 
+from sam2vlm.cli.phases import DIALECT, EXPORTS, EXTEND, VIDEO, given
+
 __all__ = ["run"]
 
 
 def run(
-    export: Annotated[Path | None, typer.Option(help="The export's ZIP or folder (SAM2VLM_EXPORT).")] = None,
+    exports: Annotated[list[str] | None, EXPORTS] = None,
     run: Annotated[Path | None, typer.Option(help="The run's folder (SAM2VLM_RUN).")] = None,
     preset: Annotated[str | None, typer.Option(help="The training preset (SAM2VLM_PRESET).")] = None,
     *,
+    video: Annotated[str | None, VIDEO] = None,
+    dialect: Annotated[str | None, DIALECT] = None,
+    extend: Annotated[str | None, EXTEND] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Discard finished phases of other inputs or settings in that folder.")
     ] = False,
@@ -27,8 +32,9 @@ def run(
     from jobs.local import run_phases, summary
     from sam2vlm.artifacts import RunLayout
 
-    given = {"EXPORT": export, "RUN": run, "PRESET": preset, "REPLACE": "true" if replace else None}
-    settings = {name: str(value) for name, value in given.items() if value is not None}
+    told = {"RUN": run, "PRESET": preset, "REPLACE": "true" if replace else None}
+    settings = {name: str(value) for name, value in told.items() if value is not None}
+    settings |= given(exports, video, dialect, extend)
     ends = run_phases(settings)
     console = Console()
     if ends[-1].exit_code != 0:

@@ -24,7 +24,11 @@ def sample(
     objects: Annotated[int, typer.Option(help="Distinct objects; a frame sees one to five of them.")] = 8,
     size: Annotated[str, typer.Option(metavar="WxH", help="Of the frames, pixels.")] = "854x480",
     dialect: Annotated[
-        str, typer.Option(help="How masks are stored: sam2-demo-1.0.0, coco-compressed or coco-uncompressed.")
+        str,
+        typer.Option(
+            help="How masks are stored: sam2-demo-1.0.0, coco-compressed, coco-uncompressed, sa-v, automatic-masks, "
+            "coco-instances or palette-png."
+        ),
     ] = "sam2-demo-1.0.0",
     seed: Annotated[int, typer.Option(help="Equal seeds give equal bytes.")] = 0,
     defect: Annotated[list[str] | None, typer.Option(metavar="NAME", help=_DEFECT_HELP)] = None,

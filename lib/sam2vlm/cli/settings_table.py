@@ -122,7 +122,8 @@ def _composed_in_words(kind: Any, origin: Any, inside: tuple[Any, ...]) -> str:
         return f"JSON list of {_kind_in_words(inside[0])}"
     if origin is dict:
         return f"JSON object of {_kind_in_words(inside[1])}"
-    return " or ".join(map(_kind_in_words, inside)) if inside else getattr(kind, "__name__", str(kind))
+    told = [part for part in inside if part is not type(None)]
+    return " or ".join(map(_kind_in_words, told)) if told else getattr(kind, "__name__", str(kind))
 
 
 def _bounds_in_words(info: FieldInfo) -> str:

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from sam2vlm.data_converter.instructions.answers import answer_text
-from sam2vlm.data_converter.instructions.mixture import wordings
+from sam2vlm.data_converter.instructions.templates import wordings
 from sam2vlm.evaluation.parsing import Reading, read_count, read_objects
 from sam2vlm.logs import track
 from sam2vlm.modeling.generation import Answer, Question, ask

@@ -125,8 +125,10 @@ def _data(prepare: Manifest, train: Manifest) -> str:
     samples, counts, facts = train.facts["samples"], prepare.counts, prepare.facts
     video = facts["video"]
     asked = f"{samples['train']['kept']} of {samples['train']['seen']}{_dropped(samples['train']['dropped'])}"
+    videos = sorted({name for export in facts.get("exports", ()) for name in export["videos"]})
+    shown = f"{len(videos)} videos" if len(videos) > 1 else f"video: {escaped(video['filename'] or video['video_id'])}"
     lines = [
-        f"- video: {escaped(video['filename'] or video['video_id'])}, {video['width']} x {video['height']} pixels",
+        f"- {shown}, {video['width']} x {video['height']} pixels",
         f"- masks read as: {escaped(facts['dialect'])}",
         f"- frames in the export: {counts.seen}; used: {counts.kept}{_dropped(counts.dropped)}",
         f"- questions to train on: {asked}; to validate by: {samples['val']['kept']}",
@@ -196,7 +198,9 @@ def _verification(exported: Mapping[str, Any]) -> str:
 
 def _limits(metrics: Mapping[str, Any], prepare: Manifest, evaluate: Manifest) -> str:
     labels = ", ".join(escaped(label) for label in metrics["tuned"]["per_class"]) or "none"
-    strategy, reading = prepare.settings["split"]["strategy"], evaluate.facts["reading"]["tuned"]
+    # What was done; the setting may say auto.
+    strategy = prepare.facts.get("split", prepare.settings["split"])["strategy"]
+    reading = evaluate.facts["reading"]["tuned"]
     unreadable = ", ".join(
         f"{counts['unreadable']} of {counts['answers']} to {task}" for task, counts in reading.items()
     )

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sam2vlm.data_converter.instructions.answers import answer_text
+from sam2vlm.data_converter.instructions.answers import PLAIN_TASKS, written
+from sam2vlm.data_converter.instructions.conventions import LlavaBoxes
+from sam2vlm.data_converter.instructions.instruction import Instruction
+from sam2vlm.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from datasets import Dataset
+
+    from sam2vlm.data_converter.instructions.conventions import BoxConvention
 
 __all__ = ["Target", "targets_of"]
 
@@ -22,8 +27,8 @@ class Target:
     Attributes:
         row: The frame's row in the split.
         sample_id: ``<frame's sample_id>#<task>``, with ``.<n>`` for a task's further wordings.
-        task: ``detect``, ``count`` or ``describe``.
-        prompt: The question.
+        task: One of ``sam2vlm.data_converter.instructions.TASKS``, or ``general``.
+        prompt: The question, its places in the family's own words.
         answer: In the family's own words and box convention.
         width: Of the frame in pixels.
         height: Of the frame in pixels.
@@ -38,31 +43,57 @@ class Target:
     height: int
 
 
-def targets_of(split: Dataset, *, decimals: int, tasks: Sequence[str] | None = None) -> list[Target]:
+def targets_of(
+    split: Dataset, *, decimals: int, tasks: Sequence[str] | None = None, boxes: BoxConvention | None = None
+) -> list[Target]:
     """List the questions of a split with their answers, in the split's order.
 
     Args:
-        split: Rows of ``RUN/prepare/dataset``; the pictures are not read.
+        split: Rows of ``RUN/prepare/dataset``, of this version or the first; the pictures are not read.
         decimals: Digits of a coordinate, 0-1 of the padded square.
         tasks: Only these; None takes all.
+        boxes: Another family's convention in place of LLaVA's.
+
+    Raises:
+        DataError: An instruction cannot be written: it names what is not there, or was made by another version.
     """
     rows = split.remove_columns("image")
-    return [target for row, frame in enumerate(rows) for target in _of_frame(row, frame, decimals, tasks)]
+    convention = boxes or LlavaBoxes(decimals)
+    return [target for row, frame in enumerate(rows) for target in _of_frame(row, frame, convention, tasks)]
 
 
-def _of_frame(row: int, frame: Mapping[str, Any], decimals: int, tasks: Sequence[str] | None) -> Iterator[Target]:
+def _of_frame(
+    row: int, frame: Mapping[str, Any], boxes: BoxConvention, tasks: Sequence[str] | None
+) -> Iterator[Target]:
     seen: dict[str, int] = {}
-    for instruction in frame["instructions"]:
-        task = instruction["task"]
+    for raw in frame["instructions"]:
+        task = raw["task"]
         number = seen[task] = seen.get(task, 0) + 1
         if tasks is not None and task not in tasks:
             continue
+        prompt, answer = _texts(raw, frame, boxes)
         yield Target(
             row=row,
             sample_id=f"{frame['sample_id']}#{task}" + (f".{number}" if number > 1 else ""),
             task=task,
-            prompt=instruction["prompt"],
-            answer=answer_text(task, frame["objects"], frame["width"], frame["height"], decimals),
+            prompt=prompt,
+            answer=answer,
             width=frame["width"],
             height=frame["height"],
         )
+
+
+def _texts(raw: Mapping[str, Any], frame: Mapping[str, Any], boxes: BoxConvention) -> tuple[str, str]:
+    try:
+        instruction = Instruction.from_row(raw)
+        return written(instruction, frame["objects"], frame["width"], frame["height"], boxes)
+    except SettingsError:
+        raise DataError(
+            "its dataset was written by another version of sam2vlm; prepare the export again",
+            source=frame["sample_id"],
+            field="instructions.task",
+            expected=f"an answer, or one of {', '.join(PLAIN_TASKS)}",
+            found=raw["task"],
+        ) from None
+    except DataError as error:
+        raise error.with_source(frame["sample_id"]) from None

@@ -28,7 +28,19 @@ def sam2vlm(*arguments, **variables):
 def test_help_names_every_command_and_says_what_it_does():
     shown = sam2vlm("--help")
     assert shown.returncode == 0
-    for name in ("run", "prepare", "train", "evaluate", "export", "sample", "settings", "presets", "models", "version"):
+    for name in (
+        "run",
+        "prepare",
+        "train",
+        "evaluate",
+        "export",
+        "sample",
+        "preview",
+        "settings",
+        "presets",
+        "models",
+        "version",
+    ):
         assert f" {name} " in shown.stdout
 
 

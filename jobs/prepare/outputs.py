@@ -1,0 +1,125 @@
+"""From the settings to the writers, and from the frames to every output in one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sam2vlm.data_converter.coco_writer import CocoWriter, category_names
+from sam2vlm.data_converter.dataset_card import CardFacts, write_dataset_card
+from sam2vlm.data_converter.huggingface_converter import DatasetWriter, label_names, labels_of
+from sam2vlm.data_converter.instructions import box_convention
+from sam2vlm.data_converter.llava_converter import IMAGES, LlavaWriter
+from sam2vlm.data_converter.messages_writer import MessagesWriter
+from sam2vlm.data_converter.output_writer import write_outputs
+from sam2vlm.data_converter.picture_folder import PictureFolder
+from sam2vlm.data_converter.yolo_writer import YoloWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from jobs.prepare.settings import PrepareSettings
+    from jobs.prepare.splitting import Splits
+    from sam2vlm.annotations import Frame
+    from sam2vlm.data_converter.instructions import InstructionMix
+    from sam2vlm.data_converter.output_writer import Ask, OutputWriter
+    from sam2vlm.validation import ValidationResults
+
+__all__ = ["Written", "write_card", "write_formats"]
+
+LLAVA = "llava"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        asked: Instructions by split and task.
+        facts: What each output's writer says of it, by format; ``pictures`` are the files that the others name.
+        labels: The names of the dataset's labels, in the order of their numbers.
+        language: Of the instructions.
+    """
+
+    asked: Mapping[str, Mapping[str, int]]
+    facts: Mapping[str, Mapping[str, Any]]
+    labels: Sequence[str]
+    language: str
+
+
+def write_formats(
+    splits: Mapping[str, Sequence[Frame]], folder: Path, settings: PrepareSettings, *, mix: InstructionMix, ask: Ask
+) -> Written:
+    """Write every format that the settings name; each picture is read once.
+
+    Args:
+        splits: The frames of each split, in the order in which they are written.
+        folder: ``RUN/prepare``; every format gets a folder of its name there.
+        settings: The job's settings.
+        mix: The plan that the instructions come from.
+        ask: What is asked about a frame.
+
+    Raises:
+        DataError: A picture is missing or damaged.
+    """
+    labels = labels_of(frame for frames in splits.values() for frame in frames)
+    writers = _writers(folder, settings, labels=labels, mix=mix)
+    asked, facts = write_outputs(splits, writers, ask=ask)
+    return Written(asked=asked, facts=facts, labels=label_names(labels), language=mix.language)
+
+
+def write_card(
+    folder: Path,
+    written: Written,
+    splits: Splits,
+    results: ValidationResults,
+    *,
+    split_facts: Mapping[str, Mapping[str, Any]],
+    name: str,
+) -> None:
+    """Write the dataset's card.
+
+    Args:
+        folder: ``RUN/prepare``.
+        written: What the dataset holds.
+        splits: How it was split.
+        results: What the rules said.
+        split_facts: Frames, negatives, objects and instructions of each split.
+        name: Of the dataset.
+    """
+    strategy = splits.config.strategy.value
+    facts = CardFacts(
+        name=name,
+        labels=written.labels,
+        splits=split_facts,
+        strategy=f"{strategy}, {splits.whole} whole" if splits.whole else strategy,
+        notes=splits.notes,
+        validation=results.status.value,
+        languages=[written.language],
+    )
+    write_dataset_card(folder / "dataset", facts)
+
+
+def _writers(
+    folder: Path, settings: PrepareSettings, *, labels: Sequence[str], mix: InstructionMix
+) -> dict[str, OutputWriter]:
+    formats = settings.outputs.formats
+    pictures = folder / LLAVA / IMAGES
+    writers: dict[str, OutputWriter] = {"dataset": DatasetWriter(folder / "dataset", label_names(labels))}
+    if set(formats) - {"dataset"}:
+        # All name these files; LLaVA's are where its own readers look for them.
+        writers["pictures"] = PictureFolder(pictures)
+    if LLAVA in formats:
+        writers[LLAVA] = LlavaWriter(folder / LLAVA, mix=mix, decimals=settings.instructions.decimals)
+    if "coco" in formats:
+        writers["coco"] = CocoWriter(folder / "coco", category_names(labels))
+    if "messages" in formats:
+        writers["messages"] = MessagesWriter(
+            folder / "messages",
+            pictures=f"../{LLAVA}/{IMAGES}",
+            boxes=box_convention(settings.outputs.messages_family),
+        )
+    if "yolo" in formats:
+        writers["yolo"] = YoloWriter(folder / "yolo", category_names(labels), pictures=pictures)
+    return writers
