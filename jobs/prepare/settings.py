@@ -263,7 +263,7 @@ def deciding_settings(settings: PrepareSettings) -> dict[str, Any]:
     """Return the settings that decide the result, for the manifest; where it lies and who asks do not."""
     return settings.model_dump(
         mode="json",
-        include={"sources", "archive", "validation", "split", "instructions", "outputs"},
+        include={"sources", "archive", "validation", "split", "instructions", "outputs", "report"},
         # Their content is among the inputs.
         exclude={"instructions": {"templates", "general_data"}},
     )

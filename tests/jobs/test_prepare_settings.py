@@ -82,6 +82,8 @@ def test_what_decides_the_result_is_in_the_manifest_and_nothing_else():
     first, second = (PrepareSettings(run=run, export=f"{run}.zip", experiment=run, replace=True) for run in ("a", "b"))
     assert deciding_settings(first) == deciding_settings(second)
     assert deciding_settings(first) != deciding_settings(PrepareSettings(split={"gap_sec": 2}))
+    # The report's page is an output like any other.
+    assert deciding_settings(first) != deciding_settings(PrepareSettings(report={"pictures_per_rule": 0}))
     assert deciding_settings(first)["split"]["strategy"] == "auto"
 
 
