@@ -23,7 +23,7 @@ class AutoSplitter(Splitter):
     - Groups are asked for (``by_video``, ``groups``): stratified, each group whole.
     - Frames of a video, most of them in videos long enough to be cut: temporal.
     - Frames of many short videos: stratified, each video whole.
-    - No two frames of one video at different times: stratified.
+    - No two frames of one video: stratified.
     """
 
     def _assign(self, samples: list[SampleFacts]) -> tuple[Assignment, list[str]]:
@@ -36,7 +36,7 @@ class AutoSplitter(Splitter):
             return stratified, [f"auto chose stratified over whole {kept}: they are asked to stay whole."]
         videos = _videos(samples)
         if not videos:
-            return stratified, ["auto chose stratified: no two samples are of one video at different times."]
+            return stratified, ["auto chose stratified: no two samples are of one video."]
         temporal = TemporalSplitter(replace(self.config, strategy=SplitStrategy.TEMPORAL))
         here = "one video" if len(videos) == 1 else f"{len(videos)} videos"
         frames = sum(map(len, videos.values()))
@@ -49,7 +49,10 @@ class AutoSplitter(Splitter):
 
 
 def _videos(samples: list[SampleFacts]) -> dict[str, list[SampleFacts]]:
-    """Return the samples of each video that has frames at different times; where no time is told, indices serve."""
+    """Return the samples of each video that has several frames.
+
+    Equal times do not make them pictures of no video: an exporter that has lost the times writes one for all.
+    """
     found: dict[str, list[SampleFacts]] = defaultdict(list)
     for sample in samples:
         if sample.video_id:
@@ -57,5 +60,5 @@ def _videos(samples: list[SampleFacts]) -> dict[str, list[SampleFacts]]:
     return {name: members for name, members in found.items() if len({_moment(member) for member in members}) > 1}
 
 
-def _moment(sample: SampleFacts) -> float:
-    return sample.frame_index if sample.timestamp_sec is None else sample.timestamp_sec
+def _moment(sample: SampleFacts) -> tuple[int, float | None]:
+    return sample.frame_index, sample.timestamp_sec

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import accumulate, pairwise
+from statistics import median
 from typing import TYPE_CHECKING
 
 from sam2vlm.data_splitter.split_config import SPLITS
@@ -23,8 +25,9 @@ SPLIT_GAP = "split_gap"
 class TemporalSplitter(Splitter):
     """Cuts each video into contiguous blocks, with a gap on both sides of every border.
 
-    The blocks' lengths keep the ratios after the gaps are taken out. A video that is too short to be cut goes to
-    train as a whole, and a note says so.
+    The blocks' lengths keep the ratios after the gaps are taken out. A pause in which no frame was exported counts for
+    no more than two gaps: a block that lies in one would be an empty split. A video that is too short to be cut goes
+    to train as a whole, and a note says so.
     """
 
     def _assign(self, samples: list[SampleFacts]) -> tuple[Assignment, list[str]]:
@@ -54,6 +57,7 @@ class TemporalSplitter(Splitter):
 
     def _blocks(self, timed: Sequence[tuple[float, SampleFacts]]) -> Assignment:
         gap = self.config.gap_sec
+        timed = _without_pauses(timed, longest=2 * gap)
         begin = timed[0][0] - _spacing(timed) / 2
         length = timed[-1][0] + _spacing(timed) / 2 - begin
         kept = max(length - 4 * gap, 0.0)
@@ -74,7 +78,15 @@ class TemporalSplitter(Splitter):
         return blocks
 
     def _too_short(self, samples: list[SampleFacts], timed: Sequence[tuple[float, SampleFacts]]) -> DataError:
-        length = max(second for second, _ in timed) - min(second for second, _ in timed)
+        timed = _without_pauses(timed, longest=2 * self.config.gap_sec)
+        length = timed[-1][0] - timed[0][0]
+        if length == 0 and len(timed) > 1:
+            return DataError(
+                f"cannot be cut in time: the {len(timed)} frames of the longest video have one time",
+                field="timestamp_sec",
+                expected="times that tell neighbours apart; for pictures of no video, split.strategy stratified",
+                found=f"{timed[0][0]:g} s in each",
+            )
         needed = 4 * self.config.gap_sec + _spacing(timed) / min(self.config.ratios)
         return DataError(
             f"a split would be empty: there are {len(samples)} frames, and the longest video lasts {length:.1f} s",
@@ -88,6 +100,24 @@ class TemporalSplitter(Splitter):
 def _timed(samples: Sequence[SampleFacts]) -> list[tuple[float, SampleFacts]]:
     timed = [(_second(sample), sample) for sample in samples]
     return sorted(timed, key=lambda pair: (pair[0], pair[1].frame_index, pair[1].sample_id))
+
+
+def _without_pauses(timed: Sequence[tuple[float, SampleFacts]], *, longest: float) -> list[tuple[float, SampleFacts]]:
+    """Return the samples on a clock that stands still in long pauses, in the same order.
+
+    No two samples are further apart on it than in truth, so whatever keeps a gap on it keeps the gap.
+
+    Args:
+        timed: Sorted by time.
+        longest: What counts of a longer pause, seconds; never less than twice the usual time between two samples.
+    """
+    steps = [later[0] - earlier[0] for earlier, later in pairwise(timed)]
+    usual = median(step for step in steps if step > 0) if any(steps) else 0.0
+    most = max(longest, 2 * usual)
+    if max(steps, default=0.0) <= most:
+        return [*timed]
+    clock = accumulate((min(step, most) for step in steps), initial=timed[0][0])
+    return [(second, sample) for second, (_, sample) in zip(clock, timed, strict=True)]
 
 
 def _second(sample: SampleFacts) -> float:

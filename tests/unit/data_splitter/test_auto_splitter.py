@@ -63,15 +63,15 @@ def test_single_pictures_are_stratified():
     result = split(samples)
     assert result.config.strategy is SplitStrategy.STRATIFIED
     assert not result.config.by_video
-    assert "no two samples are of one video at different times" in result.notes[0]
+    assert "no two samples are of one video." in result.notes[0]
     assert [sum("fish" in item["labels"] for item in part) for part in result] == [16, 2, 2]
 
 
-def test_pictures_of_one_folder_without_times_of_their_own_are_no_video():
-    result = split([sample(number, "folder", second=0.0) for number in range(100)])
-    assert result.config.strategy is SplitStrategy.STRATIFIED
-    # They may be a video's after all, and the note on what that would mean stands.
-    assert "measures memory" in " ".join(result.notes)
+def test_frames_of_one_video_at_one_time_are_not_torn_apart():
+    with pytest.raises(DataError, match=r"100 frames of the longest video have one time .*found 0 s in each"):
+        split([sample(number, second=0.0) for number in range(100)])
+    several = [sample(number, name, second=0.0) for name in "abcdef" for number in range(30)]
+    assert split(several).config.by_video
 
 
 def test_frames_in_an_order_but_without_times_stay_whole_by_video():

@@ -198,6 +198,19 @@ def test_temporal_by_hand():
     assert "20 samples are in no split (split_gap)." in result.notes
 
 
+def test_a_pause_in_a_video_makes_no_split_empty():
+    def scenes(frames):
+        # Two of one length, 100 s apart: in blocks of true time the borders would lie in the pause.
+        return [{**sample(n), "timestamp_sec": n / 5 + 100 * (2 * n >= frames)} for n in range(frames)]
+
+    splitter = TemporalSplitter(SplitConfig(strategy="temporal"))
+    assert [len(part) for part in splitter.split(scenes(60))] == [30, 5, 5]
+    result = splitter.split(scenes(300))
+    for before, behind in ((result.train, result.val), (result.val, result.test)):
+        assert behind[0]["timestamp_sec"] - before[-1]["timestamp_sec"] >= 2
+    assert splitter.validate_split(*result)["issues"] == []
+
+
 def test_temporal_keeps_a_short_video_in_train_and_says_so():
     samples = [sample(number, video="long") for number in range(200)] + [sample(n, video="short") for n in range(5)]
     result = TemporalSplitter(SplitConfig(strategy="temporal")).split(samples)
