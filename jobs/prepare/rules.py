@@ -51,7 +51,7 @@ def chosen_rules(settings: ValidationSettings) -> list[Rule]:
     """Return the rules that are to be run before the split, the user's own last.
 
     Raises:
-        SettingsError: A rule of the user's own cannot be had.
+        SettingsError: A rule of the user's own cannot be had, or none is on.
     """
     rules = {**_of_masks(settings), **_of_tracks(settings), **_of_labels(settings), **_of_pictures(settings)}
     # In the catalogue's order, which is the report's.
@@ -61,7 +61,15 @@ def chosen_rules(settings: ValidationSettings) -> list[Rule]:
             chosen[name.partition(":")[2]] = load_rule(name)
         except SettingsError as error:
             raise error.with_source(VARIABLE) from None
-    return [_adjusted(name, rule, settings) for name, rule in chosen.items() if settings.severities.get(name) != OFF]
+    found = [_adjusted(name, rule, settings) for name, rule in chosen.items() if settings.severities.get(name) != OFF]
+    if not found:
+        raise SettingsError(
+            "switches off every rule that looks at the export",
+            source="SAM2VLM_VALIDATION__SEVERITIES",
+            expected="at least one that is on; where findings shall not stop the run, validation.level report-only",
+            found=f"{len(chosen)} rules, all off",
+        )
+    return found
 
 
 def decodes_pictures(settings: ValidationSettings) -> bool:

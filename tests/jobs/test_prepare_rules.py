@@ -180,3 +180,9 @@ def test_a_result_is_added_once():
     assert results.with_rule(result).rules[-1] is result
     with pytest.raises(ValueError, match="one name"):
         results.with_rule(result).with_rule(result)
+
+
+def test_with_every_rule_off_the_setting_is_named_and_not_the_library():
+    settings = ValidationSettings(severities=dict.fromkeys(BEFORE_SPLIT, "off"))
+    with pytest.raises(SettingsError, match=r"SAM2VLM_VALIDATION__SEVERITIES: .*report-only; found 26 rules, all off"):
+        chosen_rules(settings)

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["BalanceAnalyzer"]
 
+_RARE = (
+    "Add frames with the rare labels, or leave out a part of those with the commonest; where that cannot be done, read "
+    "the scores label by label."
+)
+_UNNAMED = (
+    "Name the objects and export again; what a dialect without labels (SA-V, automatic masks, palette PNGs) shows is "
+    "called what archive.default_label says."
+)
+
 
 class BalanceAnalyzer:
     """Counts visible objects by label.
@@ -54,10 +63,7 @@ class BalanceAnalyzer:
             unit="objects",
             findings=tuple(self._findings(distribution, unlabelled, ratio)),
             summary=_summary(distribution, ratio),
-            recommendation=(
-                "Add frames with the rare labels, or leave out a part of those with the commonest; where that "
-                "cannot be done, read the scores label by label."
-            ),
+            recommendation=_RARE if distribution else _UNNAMED,
             facts={"labels": distribution, "ratio": round(ratio, 4), "unlabelled": unlabelled},
         )
 

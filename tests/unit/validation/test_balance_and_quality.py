@@ -61,6 +61,8 @@ def test_no_labels_at_all_is_an_error_and_a_missing_one_a_warning(made):
     assert [(item.message, item.severity) for item in nothing.findings] == [
         ("no visible object has a label", Severity.ERROR)
     ]
+    assert "archive.default_label" in nothing.recommendation
+    assert "rare labels" not in nothing.recommendation
     one = BalanceAnalyzer().check(made.dataset(made.frame(0, made.thing(label=""), made.thing())))
     assert [(item.message, item.severity) for item in one.findings] == [
         ("1 visible objects have no label", Severity.WARNING)
