@@ -96,7 +96,9 @@ class Extension:
 
     def _split_new(self, splitter: Splitter, frames: Sequence[Frame], source: Path | str) -> Splits:
         try:
-            return split_frames(frames, splitter, source=source, videos=self.exports.videos)
+            return split_frames(
+                frames, splitter, source=source, videos=self.exports.videos, same_video=self.exports.same_video
+            )
         except DataError as error:
             # Too little to be split by itself is no fault of something that is added to a dataset.
             empty: Mapping[str, Sequence[Frame]] = dict.fromkeys(SPLITS, ())

@@ -80,7 +80,7 @@ def prepare(
     )
     require(results)
     splits = (
-        split_frames(export.frames, splitter, source=source, videos=export.videos)
+        split_frames(export.frames, splitter, source=source, videos=export.videos, same_video=export.same_video)
         if extension is None
         else extension.split(splitter, source=source)
     )

@@ -77,7 +77,12 @@ def frame_splitter(settings: SplitSettings, seed: int) -> Splitter:
 
 
 def split_frames(
-    frames: Sequence[Frame], splitter: Splitter, *, source: Path | str, videos: Sequence[VideoMetadata] = ()
+    frames: Sequence[Frame],
+    splitter: Splitter,
+    *,
+    source: Path | str,
+    videos: Sequence[VideoMetadata] = (),
+    same_video: Mapping[str, str] | None = None,
 ) -> Splits:
     """Split an export's frames.
 
@@ -86,13 +91,15 @@ def split_frames(
         splitter: See :func:`frame_splitter`.
         source: The export, for the message.
         videos: What is known of the frames' videos; by their file names people know them.
+        same_video: Ids of videos that show what another one shows, each with that one's id.
 
     Raises:
         DataError: A split would be empty.
         SettingsError: A group is given to a video that is not there.
     """
-    groups = _groups_by_id(splitter.config.groups, videos)
-    splitter = make_splitter(replace(splitter.config, groups=groups))
+    same = dict(same_video or {})
+    groups = {same.get(name, name): group for name, group in _groups_by_id(splitter.config.groups, videos).items()}
+    splitter = make_splitter(replace(splitter.config, groups=groups, same_video=same))
     try:
         result = splitter.split(frames)
     except DataError as error:

@@ -29,10 +29,11 @@ _SUFFIX_DIGITS = 8
 
 @dataclass(frozen=True, slots=True)
 class NamedExport:
-    """One export and what a person calls it."""
+    """One export, what a person calls it, and the ids that its videos got in place of those that another has too."""
 
     name: str
     export: ParsedExport
+    same_video: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class ExportSet:
         videos: The metadata of each.
         dropped: Frame indices that were left out, by reason.
         exports: What became of each, by name.
+        same_video: Ids of videos that show what another export's video shows, each with that one's id.
     """
 
     frames: Sequence[Frame]
@@ -102,6 +104,7 @@ class ExportSet:
     videos: tuple[VideoMetadata, ...]
     dropped: Mapping[str, tuple[int, ...]]
     exports: tuple[ExportSummary, ...]
+    same_video: Mapping[str, str] = field(default_factory=dict)
 
 
 def merge_exports(exports: Sequence[NamedExport], *, left_out: Sequence[ExportSummary] = ()) -> ExportSet:
@@ -136,6 +139,7 @@ def merge_exports(exports: Sequence[NamedExport], *, left_out: Sequence[ExportSu
         videos=(only.metadata,) if only else tuple(_expected(export) for _name, export in named),
         dropped=dict(sorted(dropped.items())),
         exports=tuple(sorted([*summaries, *left_out], key=lambda summary: summary.name)),
+        same_video={new: old for item in kept for new, old in sorted(item.same_video.items())},
     )
 
 
@@ -190,14 +194,15 @@ def _with_own_ids(kept: Sequence[tuple[str, NamedExport]]) -> list[NamedExport]:
 def _renamed(item: NamedExport, names: Mapping[str, str]) -> NamedExport:
     export = item.export
     notes = [
-        f"Another export has the same video {old}; this one's frames and objects belong to {new}. Both show one video: "
-        "watch for it on two sides of a split."
+        f"Another export has the same video {old}; this one's frames and objects belong to {new}. Both show one video "
+        "and are split as one."
         for old, new in names.items()
     ]
     video_id = names.get(export.metadata.video_id, export.metadata.video_id)
     metadata = replace(export.metadata, video_id=video_id, notes=(*export.metadata.notes, *notes))
     frames = ChangedFrames(export.frames, functools.partial(_of_video, dict(names)))
-    return NamedExport(item.name, replace(export, frames=frames, metadata=metadata))
+    replaced = replace(export, frames=frames, metadata=metadata)
+    return NamedExport(item.name, replaced, {new: old for old, new in names.items()})
 
 
 def _of_video(names: Mapping[str, str], frame: Frame) -> Frame:

@@ -40,12 +40,16 @@ class SampleFacts:
     timestamp_sec: float | None
 
 
-def facts_of(samples: Sequence[Any]) -> list[SampleFacts]:
+def facts_of(samples: Sequence[Any], *, same_video: Mapping[str, str] | None = None) -> list[SampleFacts]:
     """Read the facts of mappings or objects, sorted by video, frame index and id: the input's order is forgotten.
 
     A sample has ``sample_id`` (or ``id``), ``labels`` (or ``annotations``, ``objects`` or
     ``visible_objects`` that have a ``label`` each), ``video_id``, ``frame_index`` and ``timestamp_sec``. Where
     the id is missing, the digest of a sample that is plain JSON serves, and its position where it is not.
+
+    Args:
+        samples: Mappings or objects.
+        same_video: Ids of videos that are taken to be another one, each with that one's id.
 
     Raises:
         DataError: Two samples have one id, or a field is of the wrong type.
@@ -69,6 +73,8 @@ def facts_of(samples: Sequence[Any]) -> list[SampleFacts]:
             # Equal samples without ids of their own: it does not matter which of them is which.
             copies[facts.sample_id] += 1
             found[number] = replace(facts, sample_id=f"{facts.sample_id}#{copies[facts.sample_id]}")
+    if same_video:
+        found = [replace(facts, video_id=same_video.get(facts.video_id, facts.video_id)) for facts in found]
     return sorted(found, key=lambda facts: (facts.video_id, facts.frame_index, facts.sample_id))
 
 

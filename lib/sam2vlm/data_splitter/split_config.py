@@ -44,6 +44,7 @@ class SplitConfig:
         by_video: Keep each video whole, in one split. Not for TEMPORAL, which cuts videos.
         groups: Name of the group of a video, by video id, or of a single sample, by sample id. A group stays whole,
             in one split, and so does each video that is not named here. Not for TEMPORAL.
+        same_video: Ids of videos that show what another one shows, each with that one's id; both are split as one.
         gap_sec: TEMPORAL drops the samples that are nearer than this to a border, on both of its sides.
 
     Raises:
@@ -57,6 +58,7 @@ class SplitConfig:
     seed: int = 42
     by_video: bool = False
     groups: Mapping[str, str] = field(default_factory=dict)
+    same_video: Mapping[str, str] = field(default_factory=dict)
     gap_sec: float = 1.0
 
     def __post_init__(self) -> None:

@@ -41,7 +41,7 @@ class Splitter(abc.ABC):
         Raises:
             DataError: A split would be empty, or the samples are not fit to be split.
         """
-        facts = facts_of(samples)
+        facts = facts_of(samples, same_video=self.config.same_video)
         if len(facts) < len(SPLITS):
             raise DataError(
                 "a split would be empty", field="samples", expected=f"at least {len(SPLITS)} frames", found=len(facts)
@@ -76,7 +76,10 @@ class Splitter(abc.ABC):
         """
         if not 0 <= tolerance <= 1:
             raise SettingsError("out of range", field="tolerance", expected="0 to 1", found=tolerance)
-        splits = {name: facts_of(samples) for name, samples in zip(SPLITS, (train, val, test), strict=True)}
+        same = self.config.same_video
+        splits = {
+            name: facts_of(samples, same_video=same) for name, samples in zip(SPLITS, (train, val, test), strict=True)
+        }
         chosen, _why = self._chosen([sample for samples in splits.values() for sample in samples])
         return check_split(splits, chosen.config, tolerance=tolerance)
 

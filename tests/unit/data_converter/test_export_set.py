@@ -123,6 +123,7 @@ def test_a_video_id_that_two_exports_tell_themselves_gets_a_suffix(parse, export
     plain, suffixed = sorted({frame.video_id for frame in merged.frames})
     assert plain == "sav_000001"
     assert suffixed.startswith("sav_000001-")
+    assert merged.same_video == {suffixed: plain}
     assert sum("Both show one video" in note for note in merged.metadata.notes) == 1
     assert all(frame.read_image() for frame in merged.frames)
 

@@ -79,6 +79,20 @@ def test_frames_in_an_order_but_without_times_stay_whole_by_video():
     assert split(samples).config.by_video
 
 
+def test_two_videos_that_show_the_same_are_split_as_one():
+    same = {"a-1f": "a"}
+    # The second export is of the video's second half: cut by itself, its train would be the other one's test.
+    halves = video("a", 200) + [sample(number, "a-1f") for number in range(100, 200)]
+    result = split(halves, same_video=same)
+    assert "one video" in result.notes[0]
+    assert max(item["timestamp_sec"] for item in result.train) + 2 <= min(item["timestamp_sec"] for item in result.test)
+    whole = split(halves + video("b", 100) + video("c", 100), same_video=same, by_video=True)
+    assert sum({"a", "a-1f"} & {item["video_id"] for item in part} != set() for part in whole) == 1
+    assert not any(
+        "more than one split" in issue for issue in make_splitter(whole.config).validate_split(*whole)["issues"]
+    )
+
+
 def test_what_is_asked_to_stay_whole_stays_whole():
     result = split(video("a", 200) + video("b", 200) + video("c", 200), by_video=True)
     assert result.config == SplitConfig(strategy="stratified", by_video=True)
