@@ -61,6 +61,7 @@ class Extension:
             "known_videos": dict(sorted(self.version.changes.known_videos.items())),
             **self.version.changes.counts(),
             "between_splits": len(self.version.dropped.get(BETWEEN_SPLITS, ())),
+            "general_left": _general(self.earlier),
         }
 
     def split(self, splitter: Splitter, *, source: Path | str) -> Splits:
@@ -111,6 +112,11 @@ class Extension:
             )
 
 
+def _general(earlier: EarlierDataset) -> int:
+    """Return how many conversations from general data the earlier dataset has; they are no frames of its own."""
+    return int(earlier.manifest.facts.get("instructions", {}).get("general", {}).get("used", 0))
+
+
 def _in_order(frames: Sequence[Frame]) -> Sequence[Frame]:
     """Return the frames by video and index, so that it does not matter in how many steps a dataset grew."""
     keys = [(frame.video_id, frame.frame_index) for frame in frames]
@@ -135,6 +141,12 @@ def extend(exports: ExportSet, folder: Path) -> Extension:
         f"This extends an earlier dataset of {len(earlier.frames)} frames; its exports were checked when they came, so "
         "the files' own boxes and areas are known of the new ones only."
     )
+    notes = [note]
+    if general := _general(earlier):
+        notes.append(
+            f"The earlier dataset's conversations from general data, {general} of them, are not carried over; set "
+            "instructions.general_data to mix some in again."
+        )
     dialects = {*str(earlier.manifest.facts.get("dialect", "")).split("+"), *exports.metadata.dialect.split("+")}
     metadata = replace(
         exports.metadata,
@@ -145,7 +157,7 @@ def extend(exports: ExportSet, folder: Path) -> Extension:
         duration_sec=None,
         frame_indices=(),
         dialect="+".join(sorted(dialects - {"", "none"})) or "none",
-        notes=(*exports.metadata.notes, note),
+        notes=(*exports.metadata.notes, *notes),
     )
     return Extension(
         earlier=earlier,

@@ -114,6 +114,9 @@ def test_a_new_version_does_not_take_general_data_for_frames(export, tmp_path, p
     one, two = (read_manifest(tmp_path / run / "prepare" / "manifest.json") for run in ("one", "two"))
     assert one.facts["splits"]["train"]["instructions"]["general"] > 0
     assert "general" not in two.facts["splits"]["train"]["instructions"]
+    left = one.facts["instructions"]["general"]["used"]
+    assert two.facts["version"]["general_left"] == left > 0
+    assert any(f"general data, {left} of them, are not carried over" in note for note in two.facts["notes"])
     assert two.counts.kept == one.counts.kept + 40
     train = load_from_disk(str(tmp_path / "two" / "prepare" / "dataset"))["train"]
     assert not any(name.startswith("general-") for name in train["video_id"])
