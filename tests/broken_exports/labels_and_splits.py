@@ -121,19 +121,28 @@ SPLITS.refused(
     "2",
     SPLIT__STRATEGY="random",
 )
-SPLITS.repaired(
+SPLITS.refused(
     "at-one-time",
     "every frame has the same timestamp",
     changed(at_one_time),
+    "timestamp_sec",
+    "times that tell neighbours apart",
+    "3 s in each",
+)
+SPLITS.repaired(
+    "at-one-time-and-stratified",
+    "every frame has the same timestamp, split by labels",
+    changed(at_one_time),
     "7 timestamps are not after that of the frame before.",
+    SPLIT__STRATEGY="stratified",
 )
 SPLITS.refused(
     "at-one-time-and-temporal",
     "every frame has the same timestamp, split by time",
     changed(at_one_time),
     "timestamp_sec",
-    "a video of about",
-    "0.0 s",
+    "times that tell neighbours apart",
+    "3 s in each",
     SPLIT__STRATEGY="temporal",
 )
 SPLITS.tolerated(

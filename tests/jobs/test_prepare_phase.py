@@ -80,7 +80,9 @@ def test_the_manifest_counts_every_frame_and_says_what_later_phases_need(prepare
     assert "SAM2 Demo Export Tool" in facts["evidence"]
     assert facts["boxes"]["llava"] == "[x1, y1, x2, y2], 0-1 of the picture padded to a square, 2 decimals"
     assert facts["labels"] == sorted({label for split in SPLITS for label in facts["splits"][split]["labels"]})
-    assert set(manifest.settings) == {"sources", "archive", "validation", "split", "instructions", "outputs"}
+    assert set(manifest.settings) == {
+        *("sources", "archive", "validation", "split", "instructions", "outputs", "report")
+    }
     text = (prepared[0] / "prepare" / "manifest.json").read_text()
     assert str(prepared[0].parent) not in text
     assert str(export) not in text
