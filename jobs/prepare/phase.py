@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections import Counter
 from functools import partial
@@ -92,8 +93,9 @@ def prepare(
     asking = plan_questions(splits.frames, phase.folder, mix, settings.instructions)
     written = write_formats(asking.splits, phase.folder, settings, mix=asking.mix, ask=asking.mix.for_frame)
     asked = written.asked
-    write_card(phase.folder, written, splits, results, split_facts=_split_facts(splits, asked), name=name)
-    report = prepare_report(results, splits, asked, name=name) + asking.section()
+    split_facts = _split_facts(splits, asked)
+    write_card(phase.folder, written, splits, results, split_facts=split_facts, name=name)
+    report = prepare_report(results, splits, split_facts, name=name) + asking.section()
     report += source_sections(exports, extension)
     ReportGenerator.save_report(report, phase.folder / "report.md")
     write_json(
@@ -101,7 +103,7 @@ def prepare(
         {
             **results.to_dict(),
             **source_facts(exports, extension),
-            "splits": _split_facts(splits, asked),
+            "splits": split_facts,
             "split_notes": list(splits.notes),
         },
     )
@@ -122,7 +124,7 @@ def prepare(
         counts=_counts(export, splits, extension),
         facts={
             **source_facts(exports, extension),
-            **_facts(export, results, splits, asked, decimals=settings.instructions.decimals),
+            **_facts(export, results, splits, split_facts, decimals=settings.instructions.decimals),
             "split": splits.facts(),
             "outputs": written.facts,
             "instructions": dict(asking.facts),
@@ -145,7 +147,7 @@ def _facts(
     export: ExportSet,
     results: ValidationResults,
     splits: Splits,
-    asked: Mapping[str, Mapping[str, int]],
+    split_facts: Mapping[str, Mapping[str, Any]],
     *,
     decimals: int,
 ) -> dict[str, Any]:
@@ -163,8 +165,8 @@ def _facts(
         "evidence": metadata.evidence,
         "notes": list(metadata.notes),
         "validation": results.status.value,
-        "labels": sorted(_labels(frame for frames in splits.frames.values() for frame in frames)),
-        "splits": _split_facts(splits, asked),
+        "labels": sorted({label for facts in split_facts.values() for label in facts["labels"]}),
+        "splits": dict(split_facts),
         "split_notes": list(splits.notes),
         "boxes": {
             "dataset": "[x, y, w, h], frame pixels, origin top left",
@@ -178,16 +180,20 @@ def _split_facts(splits: Splits, asked: Mapping[str, Mapping[str, int]]) -> dict
 
 
 def _one_split(frames: Sequence[Frame], asked: Mapping[str, int]) -> dict[str, Any]:
+    """Count a split's frames and objects in one pass: each makes the frames anew from the disk."""
+    labels: Counter[str] = Counter()
+    negatives, first, last = 0, math.inf, -math.inf
+    for frame in frames:
+        visible = frame.visible_objects
+        labels.update(item.label for item in visible)
+        negatives += not visible
+        first, last = min(first, frame.timestamp_sec), max(last, frame.timestamp_sec)
     return {
         "frames": len(frames),
-        "negatives": sum(not frame.visible_objects for frame in frames),
-        "objects": sum(len(frame.visible_objects) for frame in frames),
-        "labels": dict(sorted(_labels(frames).items())),
+        "negatives": negatives,
+        "objects": labels.total(),
+        "labels": dict(sorted(labels.items())),
         "instructions": dict(asked),
-        "first_sec": min(frame.timestamp_sec for frame in frames),
-        "last_sec": max(frame.timestamp_sec for frame in frames),
+        "first_sec": first,
+        "last_sec": last,
     }
-
-
-def _labels(frames: Any) -> Counter[str]:
-    return Counter(item.label for frame in frames for item in frame.visible_objects)

@@ -19,18 +19,19 @@ __all__ = ["prepare_report", "write_page"]
 
 
 def prepare_report(
-    results: ValidationResults, splits: Splits, asked: Mapping[str, Mapping[str, int]], *, name: str
+    results: ValidationResults, splits: Splits, facts: Mapping[str, Mapping[str, Any]], *, name: str
 ) -> str:
     """Return the report in Markdown.
 
     Args:
         results: Of the rules.
         splits: The frames by split, and those left out.
-        asked: Instructions by split and task.
+        facts: Of each split, as the manifest has them.
         name: Of the dataset, for the title.
     """
     checked = ReportGenerator.generate_report(results, dataset_name=name)
-    return checked + "\n" + "\n".join([*_splits(splits), *_labels(splits), *_instructions(asked)]).rstrip("\n") + "\n"
+    sections = [*_splits(splits, facts), *_labels(facts), *_instructions(facts)]
+    return checked + "\n" + "\n".join(sections).rstrip("\n") + "\n"
 
 
 def write_page(
@@ -77,19 +78,19 @@ def _split_by_frame(splits: Splits) -> dict[tuple[str, int], str]:
     return {(frame.video_id, frame.frame_index): split for split, frames in splits.frames.items() for frame in frames}
 
 
-def _splits(splits: Splits) -> Iterator[str]:
+def _splits(splits: Splits, facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield from ("## Splits", "")
     total = sum(map(len, splits.frames.values())) + sum(map(len, splits.dropped.values()))
     rows = [
         (
             split,
-            len(frames),
-            f"{100 * len(frames) / total:.1f} %",
-            sum(len(frame.visible_objects) for frame in frames),
-            sum(not frame.visible_objects for frame in frames),
-            _span([frame.timestamp_sec for frame in frames]),
+            found["frames"],
+            f"{100 * found['frames'] / total:.1f} %",
+            found["objects"],
+            found["negatives"],
+            f"{found['first_sec']:.2f} to {found['last_sec']:.2f} s",
         )
-        for split, frames in splits.frames.items()
+        for split, found in facts.items()
     ]
     header = ("Split", "Frames", "Share", "Objects", "Without objects", "Time")
     yield table(header, rows)
@@ -99,26 +100,21 @@ def _splits(splits: Splits) -> Iterator[str]:
         yield ""
 
 
-def _span(times: Sequence[float]) -> str:
-    return f"{min(times):.2f} to {max(times):.2f} s"
-
-
-def _labels(splits: Splits) -> Iterator[str]:
+def _labels(facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     counts: dict[str, dict[str, int]] = {}
-    for split, frames in splits.frames.items():
-        for frame in frames:
-            for item in frame.visible_objects:
-                row = counts.setdefault(item.label or "(none)", dict.fromkeys(splits.frames, 0))
-                row[split] += 1
+    for split, found in facts.items():
+        for label, count in found["labels"].items():
+            counts.setdefault(label or "(none)", dict.fromkeys(facts, 0))[split] += count
     rows: list[tuple[Any, ...]] = [(escaped(label), *row.values()) for label, row in sorted(counts.items())]
     if rows:
         yield from ("Objects by label:", "")
-        yield table(("Label", *splits.frames), rows)
+        yield table(("Label", *facts), rows)
         yield ""
 
 
-def _instructions(asked: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+def _instructions(facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield from ("## Instructions", "")
+    asked: dict[str, Mapping[str, int]] = {split: found["instructions"] for split, found in facts.items()}
     tasks = sorted({task for counts in asked.values() for task in counts})
     rows = [(task, *(counts.get(task, 0) for counts in asked.values())) for task in tasks]
     yield table(("Task", *asked), rows)

@@ -53,7 +53,7 @@ class FrameView(Sequence[Frame]):
         return self._store.read(self._rows[index])
 
     def __iter__(self) -> Iterator[Frame]:
-        return map(self._store.read, self._rows)
+        return self._store.read_many(self._rows)
 
     def __eq__(self, other: object) -> bool:
         return _equal(self, other)
@@ -103,16 +103,7 @@ class FrameStore(Sequence[Frame]):
         return self.read(range(len(self))[index])
 
     def __iter__(self) -> Iterator[Frame]:
-        first = 0
-        while first < len(self):
-            last = first + 1
-            while last < len(self) and self._offsets[last + 1] - self._offsets[first] <= _CHUNK:
-                last += 1
-            start = self._offsets[first]
-            chunk = self._bytes(start, self._offsets[last])
-            for row in range(first, last):
-                yield self._frame(chunk[self._offsets[row] - start : self._offsets[row + 1] - start])
-            first = last
+        return self.read_many(range(len(self)))
 
     def __eq__(self, other: object) -> bool:
         return _equal(self, other)
@@ -126,6 +117,20 @@ class FrameStore(Sequence[Frame]):
     def read(self, row: int) -> Frame:
         """Return the frame of a number from 0 to ``len - 1``."""
         return self._frame(self._bytes(self._offsets[row], self._offsets[row + 1]))
+
+    def read_many(self, rows: Sequence[int]) -> Iterator[Frame]:
+        """Yield the frames of some numbers; those that lie behind one another are read together."""
+        offsets, place = self._offsets, 0
+        while place < len(rows):
+            first, start = place, offsets[rows[place]]
+            place += 1
+            while (
+                place < len(rows) and rows[place] == rows[place - 1] + 1 and offsets[rows[place] + 1] - start <= _CHUNK
+            ):
+                place += 1
+            chunk = self._bytes(start, offsets[rows[place - 1] + 1])
+            for row in rows[first:place]:
+                yield self._frame(chunk[offsets[row] - start : offsets[row + 1] - start])
 
     def _bytes(self, start: int, end: int) -> bytes:
         # With an offset of its own, so that neither threads nor forked processes move each other's place.

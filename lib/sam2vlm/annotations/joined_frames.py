@@ -45,6 +45,10 @@ class _Frames(Sequence[Frame]):
         """Return the frame of a number from 0 to ``len - 1``."""
         raise NotImplementedError
 
+    def read_many(self, rows: Sequence[int]) -> Iterator[Frame]:
+        """Yield the frames of some numbers."""
+        return map(self.read, rows)
+
 
 class JoinedFrames(_Frames):
     """Several sequences of frames as one.

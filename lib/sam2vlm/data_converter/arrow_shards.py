@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from sam2vlm.artifacts import digest_of_file, write_json
@@ -40,6 +41,9 @@ class SplitWriter:
         self._shards: list[Path] = []
         self._shard_size = 0
         self._open: tuple[pa.OSFile, pa.RecordBatchStreamWriter] | None = None
+        # A batch is written while the next one is gathered.
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="arrow")
+        self._writing: Future[None] | None = None
 
     def write(self, row: dict[str, Any]) -> None:
         """Add a row of :func:`sam2vlm.data_converter.dataset_rows.dataset_row`."""
@@ -51,9 +55,10 @@ class SplitWriter:
     def finish(self) -> list[Path]:
         """Write what is left and give the shards their names, which say how many there are."""
         self._flush()
+        self._wait()
         if not self._shards:
             self._next_shard()
-        self.close()
+        self._close_shard()
         total = len(self._shards)
         named = [self._folder / f"data-{number:05d}-of-{total:05d}.arrow" for number in range(total)]
         for shard, name in zip(self._shards, named, strict=True):
@@ -61,7 +66,11 @@ class SplitWriter:
         return named
 
     def close(self) -> None:
-        """Close the open shard."""
+        """Close the open shard, whatever became of the batch that is being written."""
+        self._pool.shutdown(wait=True)
+        self._close_shard()
+
+    def _close_shard(self) -> None:
         if self._open is not None:
             sink, writer = self._open
             self._open = None
@@ -69,22 +78,31 @@ class SplitWriter:
             sink.close()
 
     def _flush(self) -> None:
+        self._wait()
+        if self._rows:
+            self._writing = self._pool.submit(self._write_batch, self._rows)
+            self._rows, self._batch_bytes = [], 0
+
+    def _wait(self) -> None:
+        """Wait for the batch that is being written; what went wrong there is raised here."""
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+    def _write_batch(self, rows: list[dict[str, Any]]) -> None:
         import pyarrow as pa
 
-        if not self._rows:
-            return
-        batch = pa.RecordBatch.from_pylist(self._rows, schema=self._schema)
+        batch = pa.RecordBatch.from_pylist(rows, schema=self._schema)
         if self._open is None or self._shard_size + batch.nbytes > self._shard_bytes:
             self._next_shard()
         assert self._open is not None  # noqa: S101  told to mypy; a shard was opened above
         self._open[1].write_batch(batch)
         self._shard_size += batch.nbytes
-        self._rows, self._batch_bytes = [], 0
 
     def _next_shard(self) -> None:
         import pyarrow as pa
 
-        self.close()
+        self._close_shard()
         path = self._folder / f"shard-{len(self._shards):05d}.partial"
         sink = pa.OSFile(str(path), "wb")
         self._open = sink, pa.ipc.new_stream(sink, self._schema)

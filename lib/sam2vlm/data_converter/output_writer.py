@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -14,6 +15,7 @@ from sam2vlm.errors import DataError
 from sam2vlm.logs import progress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from sam2vlm.annotations import Frame
@@ -24,6 +26,7 @@ __all__ = ["Ask", "OutputWriter", "Sample", "Write", "read_picture", "write_outp
 
 _NO_NAMES = frozenset(("", ".", ".."))
 _NO_SIGNS = frozenset("\\:\0\n\r")
+_AHEAD = 4
 _LONGEST_NAME = 255  # bytes, of the file systems that people use
 
 
@@ -139,10 +142,27 @@ def _write_split(
     tasks: Counter[str] = Counter()
     with contextlib.ExitStack() as opened:
         writes = [opened.enter_context(writer.split(split)) for writer in writers.values()]
-        for frame in frames:
-            sample = Sample(frame, read_picture(frame), ask(frame))
+        for frame, picture in _read_ahead(frames):
+            sample = Sample(frame, picture, ask(frame))
             for write in writes:
                 write(sample)
             tasks.update(item.task for item in sample.instructions)
             advance(1)
     return dict(sorted(tasks.items()))
+
+
+def _read_ahead(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bytes]]:
+    """Yield each frame with its picture; the next ones are read meanwhile."""
+    with ThreadPoolExecutor(1, thread_name_prefix="pictures") as pool:
+        ahead: deque[tuple[Frame, Future[bytes]]] = deque()
+        try:
+            for frame in frames:
+                ahead.append((frame, pool.submit(read_picture, frame)))
+                if len(ahead) > _AHEAD:
+                    first, picture = ahead.popleft()
+                    yield first, picture.result()
+            while ahead:
+                first, picture = ahead.popleft()
+                yield first, picture.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

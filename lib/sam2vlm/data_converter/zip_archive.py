@@ -52,6 +52,7 @@ class ZipArchive:
         self.path = path
         self.limits = limits
         self._local = threading.local()
+        self._opening = threading.Lock()
         self._budget = ByteBudget(path, limits.unpacked_bytes)
         self._entries = self._checked_entries()
         self.names = tuple(sorted(self._entries))
@@ -86,7 +87,13 @@ class ZipArchive:
 
     def _handle(self) -> zipfile.ZipFile:
         if not hasattr(self._local, "handle"):
-            self._local.handle = self._open()
+            # One after the other: for as long as it is opened, a handle has all entries once more.
+            with self._opening:
+                opened = self._open()
+                if hasattr(self, "_entries"):
+                    opened.filelist.clear()
+                    opened.NameToInfo.clear()
+            self._local.handle = opened
         handle: zipfile.ZipFile = self._local.handle
         return handle
 

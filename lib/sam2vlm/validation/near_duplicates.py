@@ -23,7 +23,8 @@ __all__ = ["leakage_audit", "near_duplicate_check", "sample_hashes"]
 HASH_BITS = 64
 #: Who has the right to a picture: of two splits, the later one's copy is the leak.
 SPLIT_ORDER = ("train", "val", "test")
-_BLOCK = 256
+# Distances at once; each is worked out in some ten bytes.
+_BLOCK_PAIRS = 1 << 20
 
 
 def near_duplicate_check(dataset: Mapping[str, Any], *, max_distance: int = 4) -> RuleResult:
@@ -174,8 +175,9 @@ def _nearest(own: Hashes, others: Hashes, most: int) -> Iterator[tuple[int, int,
     # By first occurrence, so that of two equally near ones the earlier is named.
     order = np.argsort(first)
     distinct, first = distinct[order], first[order]
-    for begin in range(0, len(own), _BLOCK):
-        apart = np.bitwise_count(own[begin : begin + _BLOCK, None] ^ distinct)
+    block = max(_BLOCK_PAIRS // max(len(distinct), 1), 1)
+    for begin in range(0, len(own), block):
+        apart = np.bitwise_count(own[begin : begin + block, None] ^ distinct)
         nearest = apart.argmin(axis=1)
         for row in np.flatnonzero(apart[np.arange(len(apart)), nearest] <= most).tolist():
             yield begin + row, int(first[nearest[row]]), int(apart[row, nearest[row]])

@@ -47,14 +47,34 @@ def scan_objects(frames: Sequence[Frame]) -> ObjectTable:
     return building.finished()
 
 
+class _GrowingRows:
+    """An array that grows where it is: joining parts at the end would need the memory twice."""
+
+    def __init__(self, columns: np.dtype[Any]) -> None:
+        self._rows = np.zeros(0, columns)
+        self._used = 0
+
+    def add(self, rows: NDArray[Any]) -> None:
+        used = self._used + len(rows)
+        if used > len(self._rows):
+            # Nobody has a view of it yet, which a reallocation would leave in the void.
+            self._rows.resize(max(used, len(self._rows) * 9 // 8), refcheck=False)
+        self._rows[self._used : used] = rows
+        self._used = used
+
+    def finished(self) -> NDArray[Any]:
+        self._rows.resize(self._used, refcheck=False)
+        return self._rows
+
+
 @dataclass(slots=True)
 class _Building:
     """A table that grows by chunks of frames."""
 
     videos: dict[str, int] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
-    frames: list[NDArray[Any]] = field(default_factory=lambda: [np.zeros(0, FRAME_COLUMNS)])
-    objects: list[NDArray[Any]] = field(default_factory=lambda: [np.zeros(0, OBJECT_COLUMNS)])
+    frames: _GrowingRows = field(default_factory=lambda: _GrowingRows(FRAME_COLUMNS))
+    objects: _GrowingRows = field(default_factory=lambda: _GrowingRows(OBJECT_COLUMNS))
     broken: dict[int, str] = field(default_factory=dict)
     overlaps: list[Overlap] = field(default_factory=list)
     crossings: list[Crossing] = field(default_factory=list)
@@ -75,8 +95,8 @@ class _Building:
         return ObjectTable(
             videos=tuple(self.videos),
             labels=tuple(self.labels),
-            frames=np.concatenate(self.frames),
-            objects=np.concatenate(self.objects),
+            frames=self.frames.finished(),
+            objects=self.objects.finished(),
             broken=self.broken,
             overlaps=sorted(self.overlaps),
             crossings=sorted(self.crossings),
@@ -92,14 +112,14 @@ class _Building:
         self._keep_frames(counts[len(self.before) :])
         objects = self._objects(frames)
         self._measure(frames, counts, objects, known)
-        self.objects.append(objects[known:])
+        self.objects.add(objects[known:])
         self.positions += len(self.chunk)
         self.rows += len(objects) - known
         self.before, self.chunk, self.waiting = self.chunk[-1:], [], 0
 
     def _keep_frames(self, counts: list[int]) -> None:
         begins = self.rows + np.cumsum([0, *counts])
-        self.frames.append(
+        self.frames.add(
             np.array(
                 [
                     (

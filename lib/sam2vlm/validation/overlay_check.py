@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["painted_overlay_check"]
 
 _PNG = b"\x89PNG"
+# Half of the work is done with the interpreter locked, so that more threads would wait for one another.
+_AT_ONCE = 2
 
 
 def painted_overlay_check(
@@ -39,8 +42,7 @@ def painted_overlay_check(
     data = CheckedDataset.of(dataset)
     looked = 0
     painted: list[Frame] = []
-    for frame in _spread(data.frames, max_pictures):
-        found = _is_painted(frame)
+    for frame, found in _judged(_spread(data.frames, max_pictures)):
         looked += found is not None
         if found:
             painted.append(frame)
@@ -78,6 +80,13 @@ def _spread(frames: Sequence[Frame], at_most: int) -> Iterator[Frame]:
 def _first(frames: Iterator[Frame]) -> list[Frame]:
     frame = next(frames, None)
     return [] if frame is None else [frame]
+
+
+def _judged(frames: Iterator[Frame]) -> Iterator[tuple[Frame, bool | None]]:
+    """Yield each frame with what is to be said of it; a few at a time, over all cores."""
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="overlays") as pool:
+        while some := list(itertools.islice(frames, 4 * _AT_ONCE)):
+            yield from zip(some, pool.map(_is_painted, some), strict=True)
 
 
 def _is_painted(frame: Frame) -> bool | None:
