@@ -7,22 +7,20 @@ from typing import Annotated
 
 import typer
 
-from sam2vlm.cli.phases import DIALECT, EXPORTS, EXTEND, VIDEO, given
+from sam2vlm.cli.phases import DIALECT, EXPORTS, EXTEND, PRESET, REPLACE, RUN, VIDEO, export_settings, run_settings
 
 __all__ = ["run"]
 
 
 def run(
     exports: Annotated[list[str] | None, EXPORTS] = None,
-    run: Annotated[Path | None, typer.Option(help="The run's folder (SAM2VLM_RUN).")] = None,
-    preset: Annotated[str | None, typer.Option(help="The training preset (SAM2VLM_PRESET).")] = None,
+    run: Annotated[Path | None, RUN] = None,
+    preset: Annotated[str | None, PRESET] = None,
     *,
     video: Annotated[str | None, VIDEO] = None,
     dialect: Annotated[str | None, DIALECT] = None,
     extend: Annotated[str | None, EXTEND] = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Discard finished phases of other inputs or settings in that folder.")
-    ] = False,
+    replace: Annotated[bool, REPLACE] = False,
 ) -> None:
     """Prepare, train, evaluate and export, one process each, as the cluster's Jobs do."""
     from rich.console import Console
@@ -32,9 +30,7 @@ def run(
     from jobs.local import run_phases, summary
     from sam2vlm.artifacts import RunLayout
 
-    told = {"RUN": run, "PRESET": preset, "REPLACE": "true" if replace else None}
-    settings = {name: str(value) for name, value in told.items() if value is not None}
-    settings |= given(exports, video, dialect, extend)
+    settings = run_settings(run, preset, replace=replace) | export_settings(exports, video, dialect, extend)
     ends = run_phases(settings)
     console = Console()
     if ends[-1].exit_code != 0:

@@ -4,10 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from sam2vlm.cli.phases import given
+from sam2vlm.cli.phases import export_settings, run_settings
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,30 @@ from sam2vlm.cli.phases import given
     ],
 )
 def test_only_what_is_given_is_set(options, variables):
-    assert given(*options) == variables
+    assert export_settings(*options) == variables
+
+
+@pytest.mark.parametrize(
+    ("run", "preset", "replace", "variables"),
+    [
+        (None, None, False, {}),
+        (Path("runs/one"), "production", True, {"RUN": "runs/one", "PRESET": "production", "REPLACE": "true"}),
+    ],
+)
+def test_options_of_every_phase_are_the_common_settings(run, preset, replace, variables):
+    assert run_settings(run, preset, replace=replace) == variables
+
+
+def test_an_option_goes_before_the_environment(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-c", "from sam2vlm.cli import main; main()", "evaluate", "--run", str(tmp_path / "mine")],
+        env={**os.environ, "SAM2VLM_RUN": str(tmp_path / "another")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 65
+    assert str(tmp_path / "mine" / "prepare" / "manifest.json") in ended.stdout
 
 
 def test_the_phase_gets_them_over_the_environment(tmp_path):
