@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sam2vlm.annotations import VideoMetadata
 from sam2vlm.data_converter.dialects import AUTOMATIC_MASKS, DecodedMask, sized_mask
 from sam2vlm.data_converter.entry_names import is_picture
 from sam2vlm.data_converter.export_notes import grid_notes, left_out_notes, listed, many
@@ -25,7 +24,7 @@ from sam2vlm.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sam2vlm.annotations import Frame, ObjectAnnotation
+    from sam2vlm.annotations import Frame, ObjectAnnotation, VideoMetadata
     from sam2vlm.data_converter.archive import ExportArchive
     from sam2vlm.data_converter.readers.reading import FrameTally
 
@@ -109,18 +108,7 @@ class AutomaticMasksReader:
             )
         if not self._label:
             notes.append("The automatic mask generator gives no labels; every object is without one.")
-        return VideoMetadata(
-            video_id=tally.videos[0],
-            filename=None,
-            width=tally.size[0],
-            height=tally.size[1],
-            source_fps=self._fps,
-            total_frames=None,
-            duration_sec=None,
-            dialect=AUTOMATIC_MASKS,
-            evidence=self._evidence,
-            notes=tuple(notes),
-        )
+        return tally.untold_video(dialect=AUTOMATIC_MASKS, evidence=self._evidence, fps=self._fps, notes=notes)
 
     def _frame(self, name: str, video_id: str, index: int) -> Frame:
         image, items = self._items(name)

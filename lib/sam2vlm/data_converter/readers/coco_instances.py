@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from sam2vlm.annotations import VideoMetadata
 from sam2vlm.annotations.coco_rle import read_size
 from sam2vlm.data_converter.dialects import COCO_INSTANCES, DecodedMask, decoded_runs, sized_mask
 from sam2vlm.data_converter.export_notes import grid_notes, label_notes, left_out_notes, many
@@ -25,7 +24,7 @@ from sam2vlm.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sam2vlm.annotations import Frame, ObjectAnnotation
+    from sam2vlm.annotations import Frame, ObjectAnnotation, VideoMetadata
     from sam2vlm.data_converter.archive import ExportArchive
     from sam2vlm.data_converter.json_fields import JsonObject
     from sam2vlm.data_converter.readers.document import Document
@@ -90,17 +89,11 @@ class CocoInstancesReader:
             notes.append(f"{many(self._empty, 'annotation')} without a mask; such an object counts as not visible.")
         if self._crowds:
             notes.append(f"{many(self._crowds, 'annotation')} of a crowd and was read as one object.")
-        return VideoMetadata(
-            video_id=tally.videos[0],
-            filename=None,
-            width=tally.size[0],
-            height=tally.size[1],
-            source_fps=self._fps,
-            total_frames=None,
-            duration_sec=None,
+        return tally.untold_video(
             dialect=COCO_INSTANCES,
             evidence=self._evidence,
-            notes=(*notes, *grid_notes(self._tally), *label_notes(self._tally), *left_out_notes(tally)),
+            fps=self._fps,
+            notes=[*notes, *grid_notes(self._tally), *label_notes(self._tally), *left_out_notes(tally)],
         )
 
     def _indexed(self) -> dict[str, dict[int, CocoImage]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from sam2vlm.annotations import VideoMetadata
 from sam2vlm.data_converter.dialects import PALETTE_PNG, decoded_runs
 from sam2vlm.data_converter.export_notes import grid_notes, label_notes, left_out_notes, listed, many
 from sam2vlm.data_converter.json_fields import source_of
@@ -19,7 +18,7 @@ from sam2vlm.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sam2vlm.annotations import Frame
+    from sam2vlm.annotations import Frame, VideoMetadata
     from sam2vlm.data_converter.archive import ExportArchive
     from sam2vlm.data_converter.readers.palette_layout import PaletteFrame, PaletteLayout
     from sam2vlm.data_converter.readers.reading import FrameTally
@@ -98,18 +97,7 @@ class PaletteReader:
             notes.append(f"{unused} without a mask and was not used: {listed(self._layout.unused)}.")
         if not self._labels and not self._label:
             notes.append("Palette masks have no labels; every object is without one.")
-        return VideoMetadata(
-            video_id=tally.videos[0],
-            filename=None,
-            width=tally.size[0],
-            height=tally.size[1],
-            source_fps=self._fps,
-            total_frames=None,
-            duration_sec=None,
-            dialect=PALETTE_PNG,
-            evidence=self._evidence,
-            notes=tuple(notes),
-        )
+        return tally.untold_video(dialect=PALETTE_PNG, evidence=self._evidence, fps=self._fps, notes=notes)
 
     def _frame(self, frame: PaletteFrame, video_id: str, video: str) -> tuple[Frame, bool]:
         indices = read_indices(self._archive, frame.mask)

@@ -6,15 +6,15 @@ import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from sam2vlm.annotations import Frame
+from sam2vlm.annotations import Frame, VideoMetadata
 from sam2vlm.data_converter.picture_check import read_checked
 from sam2vlm.data_converter.pictures import picture_size
 from sam2vlm.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from sam2vlm.annotations import ObjectAnnotation, VideoMetadata
+    from sam2vlm.annotations import ObjectAnnotation
     from sam2vlm.data_converter.archive import ExportArchive
 
 __all__ = [
@@ -96,6 +96,30 @@ class FrameTally:
             self.other_size.append(frame.frame_index)
         if frame.read_image is None:
             self.missing.append(frame.frame_index)
+
+    def untold_video(
+        self, *, dialect: str, evidence: str, fps: float | None, notes: Iterable[str] = ()
+    ) -> VideoMetadata:
+        """Return what is known of an export that tells nothing of its video.
+
+        Args:
+            dialect: How its masks were read.
+            evidence: Why so.
+            fps: Frames a second, as set or assumed.
+            notes: What the reader mended or noticed.
+        """
+        return VideoMetadata(
+            video_id=self.videos[0],
+            filename=None,
+            width=self.size[0],
+            height=self.size[1],
+            source_fps=fps,
+            total_frames=None,
+            duration_sec=None,
+            dialect=dialect,
+            evidence=evidence,
+            notes=tuple(notes),
+        )
 
 
 def kept_frames(
