@@ -111,11 +111,12 @@ def _ours(samples: Samples, padding: int, steps: int) -> float:
 
     from sam2vlm.checkpoints import BestModelTracker, CheckpointManager
     from sam2vlm.modeling.collator import Collator
-    from sam2vlm.trainers.callbacks import EpochCallback, FiguresCallback, FiguresWindow, ScheduleCallback
+    from sam2vlm.trainers.callbacks import EpochCallback, FiguresCallback, ScheduleCallback
     from sam2vlm.trainers.deepspeed import build_deepspeed_config, prepare_deepspeed
     from sam2vlm.trainers.interruption import Interruption
     from sam2vlm.trainers.lora_trainer import LoraTrainer, training_arguments
     from sam2vlm.trainers.sampling import LengthGroupedSampler
+    from sam2vlm.trainers.window import FiguresWindow
 
     class Clock(TrainerCallback):
         """CPU time from before the first step to behind the last, checkpoints and start aside."""
@@ -145,12 +146,14 @@ def _ours(samples: Samples, padding: int, steps: int) -> float:
             gradient_checkpointing=False, seed=0, workers=0,
         )  # fmt: skip
         schedule = ScheduleCallback(save_every=10**6, eval_every=None, tracker=tracker, interruption=interruption)
+        checkpoints = CheckpointManager(Path(folder), fingerprint="0" * 64, world_size=1)
+        figures = FiguresCallback(window, every=10, samples_per_step=BATCH, open_sinks=None)
         trainer = LoraTrainer(
             model=_model(), args=arguments, train_samples=samples, val_samples=None,
             collator=Collator(pad_token_id=padding, answers_only=True), sampler=sampler,
-            checkpoints=CheckpointManager(Path(folder), fingerprint="0" * 64, world_size=1), tracker=tracker,
+            checkpoints=checkpoints, tracker=tracker,
             window=window, interruption=interruption,
-            callbacks=[EpochCallback(sampler), schedule, FiguresCallback(window, every=10, open_sinks=None), clock],
+            callbacks=[EpochCallback(sampler), schedule, figures, clock],
         )  # fmt: skip
         trainer.resume_or_start(None)
     return steps * BATCH / clock.spent

@@ -9,6 +9,7 @@ import torch
 from datasets import Dataset, load_from_disk
 
 from jobs.train.facts import Data, training_facts
+from jobs.train.records import open_sinks_of, plot_run
 from sam2vlm.checkpoints import BestModelTracker, CheckpointManager
 from sam2vlm.config import ModelRegistry, Precision
 from sam2vlm.errors import DataError, InterruptedRunError
@@ -20,19 +21,18 @@ from sam2vlm.modeling.loading import load_model, load_processor
 from sam2vlm.modeling.lora import add_lora, trainable_parameters
 from sam2vlm.modeling.samples import Samples, select_samples
 from sam2vlm.modeling.source import ModelSource
-from sam2vlm.tracking import MetricsLog, TensorBoardLog, TrainingProgress, plot_losses, read_metrics
-from sam2vlm.trainers.callbacks import EpochCallback, FiguresCallback, FiguresWindow, ScheduleCallback
+from sam2vlm.trainers.callbacks import EpochCallback, FiguresCallback, ScheduleCallback
 from sam2vlm.trainers.deepspeed import build_deepspeed_config, prepare_deepspeed
 from sam2vlm.trainers.interruption import Interruption
 from sam2vlm.trainers.lora_trainer import LoraTrainer, publish_adapter, training_arguments
 from sam2vlm.trainers.sampling import LengthGroupedSampler
+from sam2vlm.trainers.window import FiguresWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from peft import PeftModel
-    from transformers import ProcessorMixin, TrainerState, TrainingArguments
+    from transformers import ProcessorMixin, TrainingArguments
 
     from jobs.train.settings import TrainSettings
     from sam2vlm.artifacts import Counts, PhaseWork
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-METRICS = "metrics.jsonl"
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -179,7 +178,8 @@ def _build(
             FiguresCallback(
                 window,
                 every=config.tracking.logging_every_steps,
-                open_sinks=_sinks(phase, sampler) if int(os.environ["RANK"]) == 0 else None,
+                samples_per_step=sampler.global_batch,
+                open_sinks=open_sinks_of(phase, sampler) if int(os.environ["RANK"]) == 0 else None,
             ),
         ],
     )
@@ -231,22 +231,6 @@ def _arguments(phase: PhaseWork, settings: TrainSettings, config: TrainingConfig
     )
 
 
-def _sinks(
-    phase: PhaseWork, sampler: LengthGroupedSampler
-) -> Callable[[TrainerState], tuple[MetricsLog, TensorBoardLog, TrainingProgress]]:
-    def open_sinks(state: TrainerState) -> tuple[MetricsLog, TensorBoardLog, TrainingProgress]:
-        done = state.global_step or None
-        return (
-            MetricsLog(phase.folder / METRICS, after_step=done),
-            TensorBoardLog(phase.layout.logs / "tensorboard", after_step=done),
-            TrainingProgress(
-                total_steps=state.max_steps, done_steps=state.global_step, samples_per_step=sampler.global_batch
-            ),
-        )
-
-    return open_sinks
-
-
 def _publish(
     phase: PhaseWork,
     settings: TrainSettings,
@@ -264,7 +248,7 @@ def _publish(
     _require_learning(tracker, required=settings.require_learning)
     best = manager.open(tracker.best_step or last.manifest.step)
     publish_adapter(best, processor, phase.layout.adapter)
-    plot_losses(read_metrics(phase.folder / METRICS), phase.folder / "plots", best_step=best.manifest.step)
+    plot_run(phase, best_step=best.manifest.step)
     config.save_json(phase.folder / "config.json")
     facts = training_facts(
         config, phase=phase, precision=_precision(config), data=data, tracker=tracker, last=last, best=best

@@ -12,6 +12,7 @@ import pytest
 
 from sam2vlm.artifacts import digest_of_tree, files_below, read_manifest
 from sam2vlm.artifacts.digests import digest_of_file
+from sam2vlm.tracking import read_metrics
 from tests.training_runs import prepared_run, start_training, train
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -71,7 +72,7 @@ def wait_for(condition, process, *, seconds=120):
 
 def step_logged(layout, step):
     metrics = layout.phase("train") / "metrics.jsonl"
-    return lambda: metrics.exists() and f'"step": {step}}}' in metrics.read_text()
+    return lambda: any(line["step"] == step for line in read_metrics(metrics))
 
 
 def saving(layout, step):

@@ -99,7 +99,26 @@ def test_figures_are_in_metrics_tensorboard_and_plots(trained):
     events = EventAccumulator(str(layout.logs / "tensorboard"))
     events.Reload()
     assert [item.step for item in events.Scalars("val/loss")] == [0, 3, 6]
-    assert {path.name for path in (layout.phase("train") / "plots").iterdir()} == {"loss.png", "loss.svg"}
+    plots = {f"{name}.{suffix}" for name in ("loss", "optimization") for suffix in ("png", "svg")}
+    assert {path.name for path in (layout.phase("train") / "plots").iterdir()} == plots
+    shares = [line["useful_token_share"] for line in lines if "loss" in line]
+    assert all(0.5 < share <= 1 for share in shares)
+    board = [item.value for item in events.Scalars("train/useful_token_share")]
+    assert board == pytest.approx(shares)
+
+
+def test_what_the_machine_made_of_it_is_told_where_no_manifest_names_it(trained):
+    layout, _ = trained
+    lines = read_metrics(layout.logs / "speed.jsonl")
+    assert [line["step"] for line in lines] == [2, 4, 6]
+    for line in lines:
+        # Every sample has the 64 tokens of its picture, and those of its question and answer.
+        assert line["tokens_per_second"] > 64 * line["samples_per_second"] > 0
+        assert 0.05 < line["peak_memory_gib"] < 64
+    assert {path.name for path in (layout.logs / "plots").iterdir()} == {"speed.png", "speed.svg"}
+    events = EventAccumulator(str(layout.logs / "tensorboard"))
+    events.Reload()
+    assert [item.step for item in events.Scalars("train/tokens_per_second")] == [2, 4, 6]
 
 
 def test_the_log_is_one_json_line_an_event_and_nothing_else(trained):

@@ -2,12 +2,14 @@
 
 from sam2vlm.artifacts.atomic import canonical_json, open_atomic, publish_folder, write_json, write_text
 from sam2vlm.artifacts.digests import digest_of_file, digest_of_tree, digest_of_value, files_below
+from sam2vlm.artifacts.inputs import input_from_phase, inputs_from_phases, read_finished, refuse_strangers
 from sam2vlm.artifacts.layout import PHASES, RunLayout
 from sam2vlm.artifacts.manifest import Counts, FileRecord, Manifest, read_manifest, records_of, verify_outputs
-from sam2vlm.artifacts.phase import PhaseWork, input_from_phase, inputs_from_phases, open_phase
+from sam2vlm.artifacts.phase import STARTED, PhaseWork, open_phase
 
 __all__ = [
     "PHASES",
+    "STARTED",
     "Counts",
     "FileRecord",
     "Manifest",
@@ -23,8 +25,10 @@ __all__ = [
     "open_atomic",
     "open_phase",
     "publish_folder",
+    "read_finished",
     "read_manifest",
     "records_of",
+    "refuse_strangers",
     "verify_outputs",
     "write_json",
     "write_text",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sam2vlm.artifacts.digests import digest_of_file, files_below
+from sam2vlm.artifacts.digests import digest_of_file, digest_of_value, files_below
 from sam2vlm.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Counts", "FileRecord", "Manifest", "read_manifest", "records_of", "verify_outputs"]
+__all__ = ["Counts", "FileRecord", "Manifest", "fingerprint_of", "read_manifest", "records_of", "verify_outputs"]
 
 
 _FILES_A_TASK = 64
@@ -85,6 +86,11 @@ class Manifest(BaseModel):
     facts: dict[str, Any] = Field(default_factory=dict)
 
 
+def fingerprint_of(phase: str, inputs: Mapping[str, str], settings: Mapping[str, Any], seed: int) -> str:
+    """Return the SHA-256 over what decides a phase's result."""
+    return digest_of_value({"phase": phase, "inputs": dict(inputs), "settings": dict(settings), "seed": seed})
+
+
 def records_of(folder: Path, *, exclude: Sequence[str] = ()) -> dict[str, FileRecord]:
     """Return the record of every file below ``folder``, by relative path, in sorted order."""
     names = list(files_below(folder, exclude=exclude))
@@ -110,7 +116,9 @@ def read_manifest(path: Path) -> Manifest:
             f"the {path.parent.name} phase has not finished here; run it first", source=path, expected="a manifest"
         )
     try:
-        return Manifest.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        return Manifest.model_validate(
+            json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
+        )
     except ValidationError as error:
         first = error.errors()[0]
         raise DataError(
@@ -118,6 +126,17 @@ def read_manifest(path: Path) -> Manifest:
         ) from None
     except (ValueError, RecursionError) as error:
         raise DataError("is not a JSON manifest", source=path, found=error) from None
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return value
 
 
 def verify_outputs(folder: Path, manifest: Manifest) -> None:

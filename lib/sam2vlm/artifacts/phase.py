@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from sam2vlm import __version__
 from sam2vlm.artifacts.atomic import publish_folder, write_json
-from sam2vlm.artifacts.digests import digest_of_file, digest_of_value
-from sam2vlm.artifacts.manifest import Counts, Manifest, read_manifest, records_of, verify_outputs
+from sam2vlm.artifacts.manifest import (
+    Counts,
+    Manifest,
+    fingerprint_of,
+    read_manifest,
+    records_of,
+    verify_outputs,
+)
 from sam2vlm.errors import DataError, InterruptedRunError, SettingsError
 from sam2vlm.logs import get_logger
 
@@ -24,8 +30,9 @@ if TYPE_CHECKING:
 
     from sam2vlm.artifacts.layout import RunLayout
 
-__all__ = ["PhaseWork", "input_from_phase", "inputs_from_phases", "open_phase"]
+__all__ = ["STARTED", "PhaseWork", "open_phase"]
 
+#: Lies in a phase's folder while it is at work.
 STARTED = "started.json"
 VERSIONED = (
     "accelerate",
@@ -70,7 +77,7 @@ class PhaseWork:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over phase, inputs, settings and seed; what a phase keeps between starts carries it."""
-        return _fingerprint(self.name, self.inputs, self.settings, self.seed)
+        return fingerprint_of(self.name, self.inputs, self.settings, self.seed)
 
     def finish(self, *, counts: Counts, facts: Mapping[str, Any], exclude: Sequence[str] = ()) -> Manifest:
         """Write the manifest last and give the folder its final name.
@@ -133,7 +140,7 @@ def open_phase(
     """
     layout.root.mkdir(parents=True, exist_ok=True)
     with _locked(layout.root / f".{name}.lock", name):
-        fingerprint = _fingerprint(name, inputs, settings, seed)
+        fingerprint = fingerprint_of(name, inputs, settings, seed)
         final = layout.phase(name)
         finished = _finished_work(final, name, fingerprint, settings, replace=replace)
         folder = final if resumable or finished else final.with_name(f".{name}.partial")
@@ -150,48 +157,6 @@ def open_phase(
                 finished=finished,
                 resumable=resumable,
             )
-
-
-def input_from_phase(layout: RunLayout, name: str) -> tuple[str, Manifest]:
-    """Read an earlier phase as an input: its manifest's digest and the manifest, all its files verified.
-
-    Raises:
-        DataError: The phase has not finished, or a file of it or the manifest itself changed since.
-    """
-    path = layout.manifest(name)
-    manifest = read_manifest(path)
-    if manifest.phase != name:
-        raise DataError("is another phase's manifest", source=path, field="phase", expected=name, found=manifest.phase)
-    if manifest.fingerprint != _fingerprint(name, manifest.inputs, manifest.settings, manifest.seed):
-        raise DataError("its inputs, settings or seed were changed by hand", source=path, field="fingerprint")
-    verify_outputs(path.parent, manifest)
-    return digest_of_file(path), manifest
-
-
-def inputs_from_phases(layout: RunLayout, *names: str) -> dict[str, tuple[str, Manifest]]:
-    """Read earlier phases as inputs, as :func:`input_from_phase` does, and check that they belong together.
-
-    Args:
-        layout: The run's paths.
-        names: The phases.
-
-    Raises:
-        DataError: One has not finished, a file of it changed since, or it was made from another result of an
-            earlier one than the one that lies there now: a model that is tested on frames it was trained on.
-    """
-    read = {name: input_from_phase(layout, name) for name in names}
-    for name, (_, manifest) in read.items():
-        for earlier, digest in manifest.inputs.items():
-            if earlier in read and digest != read[earlier][0]:
-                raise DataError(
-                    f"was made from another {earlier} than the one that is there; run {name} again, with "
-                    "SAM2VLM_REPLACE=true",
-                    source=layout.manifest(name),
-                    field=f"inputs.{earlier}",
-                    expected=read[earlier][0],
-                    found=digest,
-                )
-    return read
 
 
 def _finished_work(
@@ -269,10 +234,6 @@ def _locked(path: Path, name: str) -> Iterator[None]:
         except BlockingIOError:
             raise InterruptedRunError(f"another process is at work on {name} of this run", source=path) from None
         yield
-
-
-def _fingerprint(name: str, inputs: Mapping[str, str], settings: Mapping[str, Any], seed: int) -> str:
-    return digest_of_value({"phase": name, "inputs": dict(inputs), "settings": dict(settings), "seed": seed})
 
 
 def _versions() -> dict[str, str]:

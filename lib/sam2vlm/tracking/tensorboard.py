@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torch.utils.tensorboard import SummaryWriter
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,6 +20,9 @@ class TensorBoardLog:
     """
 
     def __init__(self, folder: Path, *, after_step: int | None) -> None:
+        # Brings torch along, which nobody needs who only reads runs.
+        from torch.utils.tensorboard import SummaryWriter
+
         self._writer = SummaryWriter(str(folder), purge_step=None if after_step is None else after_step + 1)
 
     def write(self, *, step: int, **figures: float) -> None:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from sam2vlm.checkpoints import BestModelTracker, Checkpoint, CheckpointManager
     from sam2vlm.modeling.collator import Collator
     from sam2vlm.modeling.samples import Samples
-    from sam2vlm.trainers.callbacks import FiguresWindow
     from sam2vlm.trainers.interruption import Interruption
     from sam2vlm.trainers.sampling import LengthGroupedSampler
+    from sam2vlm.trainers.window import FiguresWindow
 
 __all__ = ["BaseTrainer"]
 
@@ -86,8 +86,7 @@ class BaseTrainer(Trainer):
             self.train()
             return
         self._tracker.restore(checkpoint.manifest.state["tracker"])
-        self._window.losses[:] = checkpoint.manifest.state["window"]
-        self._window.last_loss = checkpoint.manifest.loss
+        self._window.restore(checkpoint.manifest.state, last_loss=checkpoint.manifest.loss)
         self.train(resume_from_checkpoint=str(checkpoint.folder))
 
     @property
@@ -105,17 +104,19 @@ class BaseTrainer(Trainer):
         Raises:
             DataError: The loss is not finite; the samples are named.
         """
-        numbers = inputs.pop("sample_numbers")
+        numbers, shape = inputs.pop("sample_numbers").tolist(), inputs["input_ids"].shape
         loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
         if not torch.isfinite(loss):
             raise DataError(
                 f"the loss is not finite at step {self.state.global_step + 1}; lower the learning rate or look at "
                 "these samples",
-                source=", ".join(self._names(numbers.tolist())),
+                source=", ".join(self._names(numbers)),
                 field="loss",
                 expected="a finite number",
                 found=loss.item(),
             )
+        useful = sum(self._train_samples.encoded[number].length for number in numbers)
+        self._window.take_batch(useful=useful, padded=shape.numel())
         return loss
 
     def evaluate(
@@ -170,6 +171,7 @@ class BaseTrainer(Trainer):
         del model, trial
         step = self.state.global_step
         staged = self._checkpoints.stage(step)
+        self._window.settle()
         with self._all_ranks():
             if self.is_world_process_zero():
                 shutil.rmtree(staged, ignore_errors=True)
@@ -195,7 +197,7 @@ class BaseTrainer(Trainer):
             loss=self._window.last_loss,
             metric=self._tracker.last_value if self._tracker.last_step == step else None,
             complete=self.control.should_training_stop and self.finished,
-            state={"tracker": self._tracker.state(), "window": list(self._window.losses)},
+            state={"tracker": self._tracker.state(), **self._window.state()},
         )
         self._log.info("checkpoint_saved", folder=checkpoint.folder.name, step=step, best_step=best)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from sam2vlm.errors import DataError
+from sam2vlm.tracking import Throughput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from sam2vlm.tracking import MetricsLog, TensorBoardLog, TrainingProgress
     from sam2vlm.trainers.interruption import Interruption
     from sam2vlm.trainers.sampling import LengthGroupedSampler
+    from sam2vlm.trainers.window import FiguresWindow
 
-__all__ = ["EpochCallback", "FiguresCallback", "FiguresWindow", "ScheduleCallback"]
+__all__ = ["EpochCallback", "FiguresCallback", "ScheduleCallback", "Sinks"]
 
 
 class EpochCallback(TrainerCallback):
@@ -79,17 +81,26 @@ class ScheduleCallback(TrainerCallback):
             control.should_save = control.should_training_stop = True
 
 
-@dataclass(slots=True)
-class FiguresWindow:
-    """The steps since the last logged line. A checkpoint carries it, so that a resumed run logs the same means.
+@dataclass(frozen=True, slots=True)
+class Sinks:
+    """Where rank 0 writes.
 
     Attributes:
-        losses: Training loss of each step.
-        last_loss: Of the newest step.
+        metrics: ``RUN/train/metrics.jsonl``: what is the same in every run of the same settings and seed.
+        speed: ``RUN/logs/speed.jsonl``: what the machine made of it; never part of a digest.
+        board: TensorBoard's events, of both kinds.
+        progress: For people.
     """
 
-    losses: list[float] = field(default_factory=list)
-    last_loss: float | None = None
+    metrics: MetricsLog
+    speed: MetricsLog
+    board: TensorBoardLog
+    progress: TrainingProgress
+
+    def close(self) -> None:
+        """Close all of them."""
+        for sink in (self.metrics, self.speed, self.board, self.progress):
+            sink.close()
 
 
 class FiguresCallback(TrainerCallback):
@@ -98,8 +109,8 @@ class FiguresCallback(TrainerCallback):
     Args:
         window: Shared with the trainer, which saves it.
         every: Steps between lines.
-        open_sinks: Makes metrics file, TensorBoard log and progress once the number of steps is known; None on
-            the ranks that do not speak.
+        samples_per_step: Samples of all ranks in one step.
+        open_sinks: Makes the files once the number of steps is known; None on the ranks that do not speak.
     """
 
     def __init__(
@@ -107,12 +118,14 @@ class FiguresCallback(TrainerCallback):
         window: FiguresWindow,
         *,
         every: int,
-        open_sinks: Callable[[TrainerState], tuple[MetricsLog, TensorBoardLog, TrainingProgress]] | None,
+        samples_per_step: int,
+        open_sinks: Callable[[TrainerState], Sinks] | None,
     ) -> None:
         self._window = window
         self._every = every
+        self._throughput = Throughput(samples_per_step=samples_per_step)
         self._open_sinks = open_sinks
-        self._sinks: tuple[MetricsLog, TensorBoardLog, TrainingProgress] | None = None
+        self._sinks: Sinks | None = None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -120,6 +133,22 @@ class FiguresCallback(TrainerCallback):
         """Open the files."""
         del args, control, kwargs
         self._sinks = self._open_sinks(state) if self._open_sinks else None
+        self._throughput.start(step=state.global_step, tokens=self._window.useful)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Count the step's time."""
+        del args, state, control, kwargs
+        self._throughput.step_done()
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Leave the evaluation's time out."""
+        del args, state, control, kwargs
+        self._throughput.leave_out()
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Leave the checkpoint's time out."""
+        del args, state, control, kwargs
+        self._throughput.leave_out()
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Take one step's figures or one evaluation's."""
@@ -137,37 +166,46 @@ class FiguresCallback(TrainerCallback):
     ) -> None:
         """Close the files."""
         del args, state, control, kwargs
-        for sink in self._sinks or ():
-            sink.close()
+        if self._sinks is not None:
+            self._sinks.close()
 
     def _evaluated(self, state: TrainerState, loss: float) -> None:
         if self._sinks is None:
             return
-        metrics, board, progress = self._sinks
-        metrics.write(step=state.global_step, epoch=_epoch(state), eval_loss=loss)
-        board.write(step=state.global_step, eval_loss=loss)
-        progress.evaluated(state.global_step, eval_loss=loss)
+        self._sinks.metrics.write(step=state.global_step, epoch=_epoch(state), eval_loss=loss)
+        self._sinks.board.write(step=state.global_step, eval_loss=loss)
+        self._sinks.progress.evaluated(state.global_step, eval_loss=loss)
 
     def _stepped(self, state: TrainerState, logs: dict[str, float]) -> None:
         self._refuse_infinite_gradient(state, logs)
+        step = state.global_step
         self._window.last_loss = logs["loss"]
         self._window.losses.append(logs["loss"])
-        due = state.global_step % self._every == 0 or state.global_step >= state.max_steps
+        due = step % self._every == 0 or step >= state.max_steps
         if self._sinks is not None:
-            self._sinks[2].step(state.global_step, logs["loss"])
-        if not due:
+            self._sinks.progress.step(step, logs["loss"])
+        if due:
+            self._window.settle()
+            self._write_line(state, logs)
+            self._window.clear()
+
+    def _write_line(self, state: TrainerState, logs: dict[str, float]) -> None:
+        step, sinks, share = state.global_step, self._sinks, self._window.useful_share
+        if sinks is None:
             return
         figures = {
             "loss": math.fsum(self._window.losses) / len(self._window.losses),
             "learning_rate": logs["learning_rate"],
             "grad_norm": logs["grad_norm"],
+            **({} if share is None else {"useful_token_share": share}),
         }
-        self._window.losses.clear()
-        if self._sinks is not None:
-            metrics, board, progress = self._sinks
-            metrics.write(step=state.global_step, epoch=_epoch(state), **figures)
-            board.write(step=state.global_step, **figures)
-            progress.report(state.global_step, epoch=_epoch(state), **figures)
+        speed = self._throughput.take(step=step, tokens=self._window.useful)
+        sinks.metrics.write(step=step, epoch=_epoch(state), **figures)
+        sinks.speed.write(step=step, epoch=_epoch(state), **speed)
+        sinks.board.write(step=step, **figures, **speed)
+        # The progress has a rate of its own, over the whole run.
+        told = {name: round(speed[name], 2) for name in ("tokens_per_second", "peak_memory_gib")}
+        sinks.progress.report(step, epoch=_epoch(state), **figures, **told)
 
     def _refuse_infinite_gradient(self, state: TrainerState, logs: dict[str, float]) -> None:
         if not math.isfinite(logs["grad_norm"]):

@@ -4,7 +4,8 @@ import xml.etree.ElementTree as ET
 
 from PIL import Image
 
-from sam2vlm.tracking import plot_losses
+from sam2vlm.tracking import OPTIMIZATION, SPEED, plot_losses, plot_panels
+from sam2vlm.tracking.plots import draw_overlay
 
 LINES = [
     {"step": 0, "eval_loss": 6.0},
@@ -35,3 +36,31 @@ def test_both_files_can_be_read_and_hold_no_date(tmp_path):
     root = ET.parse(tmp_path / "loss.svg").getroot()
     assert root.tag.endswith("svg")
     assert "dc:date" not in (tmp_path / "loss.svg").read_text()
+
+
+def test_a_panel_is_drawn_for_each_figure_that_is_there(tmp_path):
+    lines = [{"step": step, "grad_norm": 1 / step, "learning_rate": 0.1} for step in (1, 2, 3)]
+    plot_panels(lines, tmp_path, "two", OPTIMIZATION)
+    plot_panels([{**line, "useful_token_share": 0.9} for line in lines], tmp_path, "three", OPTIMIZATION)
+    plot_panels(lines, tmp_path, "none", SPEED)
+    sizes = {}
+    for path in tmp_path.glob("*.png"):
+        with Image.open(path) as picture:
+            sizes[path.stem] = picture.size
+    assert sizes == {"two": (800, 500), "three": (800, 700)}
+
+
+def test_runs_are_drawn_over_each_other_whatever_their_names_are():
+    other = [{**line, **({"loss": 1.0} if "loss" in line else {})} for line in LINES]
+    pictures = draw_overlay({"a $x_1$": LINES, "_b": other, "empty": []})
+    assert pictures == draw_overlay({"a $x_1$": LINES, "_b": other, "empty": []})
+    assert set(pictures) == {"png", "svg"}
+    assert legend_entries(pictures) == 4
+    assert legend_entries(draw_overlay({"a": LINES})) == 2
+
+
+def legend_entries(pictures):
+    """How many lines the legend explains."""
+    root = ET.fromstring(pictures["svg"])
+    (legend,) = (item for item in root.iter() if item.get("id") == "legend_1")
+    return sum(item.get("id", "").startswith("text_") for item in legend.iter())

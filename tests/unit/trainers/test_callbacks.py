@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -8,8 +9,9 @@ from transformers import TrainerControl, TrainerState
 from sam2vlm.checkpoints import BestModelTracker
 from sam2vlm.errors import DataError
 from sam2vlm.tracking import MetricsLog, read_metrics
-from sam2vlm.trainers.callbacks import FiguresCallback, FiguresWindow, ScheduleCallback
+from sam2vlm.trainers.callbacks import FiguresCallback, ScheduleCallback, Sinks
 from sam2vlm.trainers.interruption import Interruption
+from sam2vlm.trainers.window import FiguresWindow
 
 
 class Silent:
@@ -68,12 +70,20 @@ def test_an_interruption_saves_and_stops_at_any_step():
     assert control.should_training_stop
 
 
+def figures_callback(window, *, every=1, open_sinks=None):
+    return FiguresCallback(window, every=every, samples_per_step=8, open_sinks=open_sinks)
+
+
 def log_steps(tmp_path, window, steps, *, name, after=None):
     metrics = MetricsLog(tmp_path / name, after_step=after)
-    callback = FiguresCallback(window, every=4, open_sinks=lambda _state: (metrics, Silent(), Silent()))
-    callback.on_train_begin(None, None, None)
+    speed = MetricsLog(tmp_path / f"{name}-speed", after_step=after)
+    sinks = Sinks(metrics=metrics, speed=speed, board=Silent(), progress=Silent())
+    callback = figures_callback(window, every=4, open_sinks=lambda _state: sinks)
+    callback.on_train_begin(None, TrainerState(global_step=after or 0), None)
     for step in steps:
         state = TrainerState(global_step=step, max_steps=10, epoch=step / 10)
+        window.take_batch(useful=90 + step, padded=128)
+        callback.on_step_end(None, state, None)
         logs = {"loss": 1 / step, "grad_norm": 0.5, "learning_rate": 0.1}
         callback.on_log(None, state, None, logs=logs)
     callback.on_train_end(None, None, None)
@@ -85,19 +95,38 @@ def test_a_line_has_the_mean_of_its_window(tmp_path):
     assert [line["step"] for line in lines] == [4, 8, 10]
     assert lines[0]["loss"] == math.fsum([1, 1 / 2, 1 / 3, 1 / 4]) / 4
     assert lines[2]["loss"] == math.fsum([1 / 9, 1 / 10]) / 2
+    assert lines[0]["useful_token_share"] == (91 + 92 + 93 + 94) / (4 * 128)
+    assert lines[2]["useful_token_share"] == (99 + 100) / (2 * 128)
+
+
+def test_times_and_memory_are_in_a_file_of_their_own(tmp_path):
+    lines = log_steps(tmp_path, FiguresWindow(), range(1, 11), name="whole")
+    speed = read_metrics(tmp_path / "whole-speed")
+    assert [line["step"] for line in speed] == [4, 8, 10]
+    own = {"tokens_per_second", "samples_per_second", "peak_memory_gib"}
+    assert all(own <= set(line) for line in speed)
+    assert not any(own & set(line) for line in lines)
 
 
 def test_a_resume_in_the_middle_of_a_window_writes_the_same_lines(tmp_path):
     whole = log_steps(tmp_path, FiguresWindow(), range(1, 11), name="whole")
     window = FiguresWindow()
     log_steps(tmp_path, window, range(1, 7), name="broken")
-    carried = FiguresWindow(losses=list(window.losses))
+    window.settle()
+    carried = FiguresWindow()
+    carried.restore(json.loads(json.dumps(window.state())), last_loss=window.last_loss)
     assert log_steps(tmp_path, carried, range(7, 11), name="broken", after=6) == whole
+
+
+def test_a_checkpoint_of_the_first_version_is_read():
+    window = FiguresWindow()
+    window.restore({"window": [1.0, 2.0]}, last_loss=2.0)
+    assert (window.losses, window.last_loss, window.useful_share) == ([1.0, 2.0], 2.0, None)
 
 
 @pytest.mark.parametrize("norm", [math.nan, math.inf])
 def test_a_gradient_that_is_not_finite_ends_the_run(norm):
-    callback = FiguresCallback(FiguresWindow(), every=1, open_sinks=None)
+    callback = figures_callback(FiguresWindow())
     logs = {"loss": 1.0, "grad_norm": norm, "learning_rate": 0.1}
     with pytest.raises(DataError, match="gradient is not finite at step 3"):
         callback.on_log(None, TrainerState(global_step=3, max_steps=9), None, logs=logs)
