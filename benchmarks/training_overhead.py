@@ -147,7 +147,9 @@ def _ours(samples: Samples, padding: int, steps: int) -> float:
         )  # fmt: skip
         schedule = ScheduleCallback(save_every=10**6, eval_every=None, tracker=tracker, interruption=interruption)
         checkpoints = CheckpointManager(Path(folder), fingerprint="0" * 64, world_size=1)
-        figures = FiguresCallback(window, every=10, samples_per_step=BATCH, open_sinks=None)
+        figures = FiguresCallback(
+            window, every=10, samples_per_step=BATCH, checkpoints=checkpoints, open_sinks=None
+        )  # fmt: skip
         trainer = LoraTrainer(
             model=_model(), args=arguments, train_samples=samples, val_samples=None,
             collator=Collator(pad_token_id=padding, answers_only=True), sampler=sampler,

@@ -179,6 +179,7 @@ def _build(
                 window,
                 every=config.tracking.logging_every_steps,
                 samples_per_step=sampler.global_batch,
+                checkpoints=manager,
                 open_sinks=open_sinks_of(phase, sampler) if int(os.environ["RANK"]) == 0 else None,
             ),
         ],

@@ -98,8 +98,8 @@ def test_a_loss_of_nan_names_the_samples_on_whichever_rank(prepared, tmp_path):
     poison(poisoned)
     code, events = train(layout, **{**TWO_RANKS, "MODEL_FOLDER": poisoned})
     assert code == 65, events[-1]
-    assert "loss is not finite at step 1" in events[-1]["error"]
-    assert events[-1]["error"].count("video/") == 2
+    assert "validation loss is not finite before the first step" in events[-1]["error"]
+    assert events[-1]["error"].count("video/001") >= 2
 
 
 def poison(folder):

@@ -128,7 +128,7 @@ class CheckpointManager:
 
     def newest(self) -> Checkpoint | None:
         """Return the newest good checkpoint of this run; every newer one that is not good is logged by name."""
-        for step in sorted(self._steps(), reverse=True):
+        for step in sorted(self.steps(), reverse=True):
             try:
                 return self.open(step)
             except DataError as error:
@@ -165,7 +165,8 @@ class CheckpointManager:
                     "is not a checkpoint of this run", source=folder.name, field=field, expected=expected, found=found
                 )
 
-    def _steps(self) -> list[int]:
+    def steps(self) -> list[int]:
+        """Return the steps of the checkpoints that are there, in no order; whether they are good is not looked at."""
         if not self.folder.is_dir():
             return []
         matches = (NAME.fullmatch(item.name) for item in self.folder.iterdir() if item.is_dir())
@@ -173,7 +174,7 @@ class CheckpointManager:
 
     def _prune(self, *, newest: int, best: int | None) -> None:
         # Later steps than the one just written are torn ones that a resume has skipped: they go too.
-        steps = sorted(self._steps())
+        steps = sorted(self.steps())
         kept = {*[step for step in steps if step <= newest][-self.keep_newest :], best, newest}
         for step in steps:
             if step not in kept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,10 @@ import torch
 from torch import distributed
 from transformers import PrinterCallback, Trainer
 
-from sam2vlm.errors import DataError
 from sam2vlm.logs import get_logger
 from sam2vlm.modeling.collator import IGNORED
 from sam2vlm.trainers.deepspeed import measure_gradients
+from sam2vlm.trainers.not_finite import names_of_all_ranks, refuse_not_finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,19 +105,12 @@ class BaseTrainer(Trainer):
         Raises:
             DataError: The loss is not finite; the samples are named.
         """
-        numbers, shape = inputs.pop("sample_numbers").tolist(), inputs["input_ids"].shape
+        numbers, shape = inputs.pop("sample_numbers"), inputs["input_ids"].shape
         loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
-        if not torch.isfinite(loss):
-            raise DataError(
-                f"the loss is not finite at step {self.state.global_step + 1}; lower the learning rate or look at "
-                "these samples",
-                source=", ".join(self._names(numbers)),
-                field="loss",
-                expected="a finite number",
-                found=loss.item(),
-            )
-        useful = sum(self._train_samples.encoded[number].length for number in numbers)
-        self._window.take_batch(useful=useful, padded=shape.numel())
+        batch = [self._train_samples.encoded[number] for number in numbers.tolist()]
+        names = [item.target.sample_id for item in batch]
+        self._refuse(loss.item(), what="loss", field="loss", step=self.state.global_step + 1, names=names)
+        self._window.take_batch(names, useful=sum(item.length for item in batch), padded=shape.numel())
         return loss
 
     def evaluate(
@@ -125,19 +119,25 @@ class BaseTrainer(Trainer):
         """Measure the loss a token of the answers over the validation samples; every rank takes its share.
 
         The Trainer's own averages the means of batches, which changes with the batch size.
+
+        Raises:
+            DataError: The loss is not finite; the samples of each rank's first such batch are named.
         """
         del eval_dataset, ignore_keys
         sums = torch.zeros(2, dtype=torch.float64, device=self.args.device)
         model: Any = self.model
+        parts: list[tuple[list[str], Tensor]] = []
         model.eval()
         with torch.no_grad():
-            for batch in self._val_batches():
+            for names, batch in self._val_batches():
                 tokens = (batch["labels"][:, 1:] != IGNORED).sum()
-                sums += torch.stack([model(**batch).loss.double() * tokens, tokens.double()])
+                parts.append((names, torch.stack([model(**batch).loss.double() * tokens, tokens.double()])))
+                sums += parts[-1][1]
         model.train()
         if self.args.world_size > 1:
             distributed.all_reduce(sums)
         metrics = {f"{metric_key_prefix}_loss": (sums[0] / sums[1]).item()}
+        self._refuse_validation(metrics[f"{metric_key_prefix}_loss"], parts)
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -156,7 +156,22 @@ class BaseTrainer(Trainer):
         del train_dataset
         return self._sampler
 
-    def _val_batches(self) -> Iterator[dict[str, Any]]:
+    def _refuse_validation(self, loss: float, parts: list[tuple[list[str], Tensor]]) -> None:
+        # The sums are the ranks' own, so all of them come here or none does.
+        if not math.isfinite(loss):
+            names = next((names for names, part in parts if not torch.isfinite(part).all()), [])
+            self._refuse(
+                loss,
+                what="validation loss",
+                field="eval_loss",
+                step=self.state.global_step,
+                names=names_of_all_ranks(names),
+            )
+
+    def _refuse(self, value: float, **place: Any) -> None:
+        refuse_not_finite(value, checkpoints=self._checkpoints, **place)
+
+    def _val_batches(self) -> Iterator[tuple[list[str], dict[str, Any]]]:
         samples, size = self._val_samples, self.args.per_device_eval_batch_size
         assert samples is not None  # noqa: S101  told to mypy; evaluations are only asked for where there are samples
         by_length = sorted(range(len(samples)), key=lambda number: samples.lengths[number])
@@ -164,7 +179,8 @@ class BaseTrainer(Trainer):
         for numbers in batches[self.args.process_index :: self.args.world_size]:
             batch = self.data_collator([samples[number] for number in numbers])
             del batch["sample_numbers"]
-            yield self._prepare_inputs(batch)
+            names = [samples.encoded[number].target.sample_id for number in numbers]
+            yield names, self._prepare_inputs(batch)
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """Write a checkpoint the way :mod:`sam2vlm.checkpoints` wants it: staged, checked, sealed, renamed."""
@@ -211,9 +227,6 @@ class BaseTrainer(Trainer):
             prefix = "bf16_" if engine.bfloat16_enabled() else ""
             names += [f"{tag}/{prefix}zero_pp_rank_{rank}_mp_rank_00_optim_states.pt" for rank in range(world)]
         return names
-
-    def _names(self, numbers: list[int]) -> list[str]:
-        return [self._train_samples.encoded[number].target.sample_id for number in numbers]
 
     @contextlib.contextmanager
     def _all_ranks(self) -> Iterator[None]:

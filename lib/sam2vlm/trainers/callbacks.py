@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from sam2vlm.errors import DataError
 from sam2vlm.tracking import Throughput
+from sam2vlm.trainers.not_finite import names_of_all_ranks, refuse_not_finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sam2vlm.checkpoints import BestModelTracker
+    from sam2vlm.checkpoints import BestModelTracker, CheckpointManager
     from sam2vlm.tracking import MetricsLog, TensorBoardLog, TrainingProgress
     from sam2vlm.trainers.interruption import Interruption
     from sam2vlm.trainers.sampling import LengthGroupedSampler
@@ -110,6 +110,7 @@ class FiguresCallback(TrainerCallback):
         window: Shared with the trainer, which saves it.
         every: Steps between lines.
         samples_per_step: Samples of all ranks in one step.
+        checkpoints: Of the run, to name what is left where a figure is not finite.
         open_sinks: Makes the files once the number of steps is known; None on the ranks that do not speak.
     """
 
@@ -119,10 +120,12 @@ class FiguresCallback(TrainerCallback):
         *,
         every: int,
         samples_per_step: int,
+        checkpoints: CheckpointManager,
         open_sinks: Callable[[TrainerState], Sinks] | None,
     ) -> None:
         self._window = window
         self._every = every
+        self._checkpoints = checkpoints
         self._throughput = Throughput(samples_per_step=samples_per_step)
         self._open_sinks = open_sinks
         self._sinks: Sinks | None = None
@@ -134,6 +137,13 @@ class FiguresCallback(TrainerCallback):
         del args, control, kwargs
         self._sinks = self._open_sinks(state) if self._open_sinks else None
         self._throughput.start(step=state.global_step, tokens=self._window.useful)
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Forget the samples of the step before."""
+        del args, state, control, kwargs
+        self._window.names.clear()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Count the step's time."""
@@ -177,8 +187,13 @@ class FiguresCallback(TrainerCallback):
         self._sinks.progress.evaluated(state.global_step, eval_loss=loss)
 
     def _stepped(self, state: TrainerState, logs: dict[str, float]) -> None:
-        self._refuse_infinite_gradient(state, logs)
-        step = state.global_step
+        step, norm = state.global_step, logs["grad_norm"]
+        if not math.isfinite(norm):
+            # The norm is that of all ranks, so all of them come here.
+            names = names_of_all_ranks(self._window.names)
+            refuse_not_finite(
+                norm, what="gradient", field="grad_norm", step=step, names=names, checkpoints=self._checkpoints
+            )
         self._window.last_loss = logs["loss"]
         self._window.losses.append(logs["loss"])
         due = step % self._every == 0 or step >= state.max_steps
@@ -206,15 +221,6 @@ class FiguresCallback(TrainerCallback):
         # The progress has a rate of its own, over the whole run.
         told = {name: round(speed[name], 2) for name in ("tokens_per_second", "peak_memory_gib")}
         sinks.progress.report(step, epoch=_epoch(state), **figures, **told)
-
-    def _refuse_infinite_gradient(self, state: TrainerState, logs: dict[str, float]) -> None:
-        if not math.isfinite(logs["grad_norm"]):
-            raise DataError(
-                f"the gradient is not finite at step {state.global_step}; lower the learning rate",
-                field="grad_norm",
-                expected="a finite number",
-                found=logs["grad_norm"],
-            )
 
 
 def _epoch(state: TrainerState) -> float:

@@ -23,21 +23,25 @@ class FiguresWindow:
         last_loss: Of the newest step.
         useful: Tokens of prompts, pictures and answers that all ranks have trained on; grows in :meth:`settle`.
         padded: The same with what fills up the shorter samples of each batch.
+        names: The samples of the step at work, on this rank.
     """
 
     losses: list[float] = field(default_factory=list)
     last_loss: float | None = None
     useful: int = 0
     padded: int = 0
+    names: list[str] = field(default_factory=list)
     _own: list[int] = field(default_factory=lambda: [0, 0])
 
-    def take_batch(self, *, useful: int, padded: int) -> None:
+    def take_batch(self, names: Sequence[str], *, useful: int, padded: int) -> None:
         """Count one forward pass of this rank.
 
         Args:
+            names: Its samples' ids.
             useful: Tokens of its samples.
             padded: Rows times columns.
         """
+        self.names.extend(names)
         self._own[0] += useful
         self._own[1] += padded
 

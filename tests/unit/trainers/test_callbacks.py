@@ -6,7 +6,7 @@ import math
 import pytest
 from transformers import TrainerControl, TrainerState
 
-from sam2vlm.checkpoints import BestModelTracker
+from sam2vlm.checkpoints import BestModelTracker, CheckpointManager
 from sam2vlm.errors import DataError
 from sam2vlm.tracking import MetricsLog, read_metrics
 from sam2vlm.trainers.callbacks import FiguresCallback, ScheduleCallback, Sinks
@@ -70,19 +70,26 @@ def test_an_interruption_saves_and_stops_at_any_step():
     assert control.should_training_stop
 
 
-def figures_callback(window, *, every=1, open_sinks=None):
-    return FiguresCallback(window, every=every, samples_per_step=8, open_sinks=open_sinks)
+def figures_callback(window, folder, *, every=1, open_sinks=None):
+    return FiguresCallback(
+        window,
+        every=every,
+        samples_per_step=8,
+        checkpoints=CheckpointManager(folder / "checkpoints", fingerprint="0" * 64, world_size=1),
+        open_sinks=open_sinks,
+    )
 
 
 def log_steps(tmp_path, window, steps, *, name, after=None):
     metrics = MetricsLog(tmp_path / name, after_step=after)
     speed = MetricsLog(tmp_path / f"{name}-speed", after_step=after)
     sinks = Sinks(metrics=metrics, speed=speed, board=Silent(), progress=Silent())
-    callback = figures_callback(window, every=4, open_sinks=lambda _state: sinks)
+    callback = figures_callback(window, tmp_path, every=4, open_sinks=lambda _state: sinks)
     callback.on_train_begin(None, TrainerState(global_step=after or 0), None)
     for step in steps:
         state = TrainerState(global_step=step, max_steps=10, epoch=step / 10)
-        window.take_batch(useful=90 + step, padded=128)
+        callback.on_step_begin(None, state, None)
+        window.take_batch([f"frame/{step}"], useful=90 + step, padded=128)
         callback.on_step_end(None, state, None)
         logs = {"loss": 1 / step, "grad_norm": 0.5, "learning_rate": 0.1}
         callback.on_log(None, state, None, logs=logs)
@@ -125,8 +132,16 @@ def test_a_checkpoint_of_the_first_version_is_read():
 
 
 @pytest.mark.parametrize("norm", [math.nan, math.inf])
-def test_a_gradient_that_is_not_finite_ends_the_run(norm):
-    callback = figures_callback(FiguresWindow())
+def test_a_gradient_that_is_not_finite_ends_the_run_and_names_samples_and_checkpoint(tmp_path, norm):
+    window = FiguresWindow()
+    callback = figures_callback(window, tmp_path)
+    (tmp_path / "checkpoints" / "step-000002").mkdir(parents=True)
+    callback.on_step_begin(None, TrainerState(global_step=2), None)
+    window.take_batch(["film/1", "film/2", "film/1"], useful=3, padded=3)
     logs = {"loss": 1.0, "grad_norm": norm, "learning_rate": 0.1}
-    with pytest.raises(DataError, match="gradient is not finite at step 3"):
+    with pytest.raises(DataError) as caught:
         callback.on_log(None, TrainerState(global_step=3, max_steps=9), None, logs=logs)
+    assert str(caught.value) == (
+        "film/1, film/2: grad_norm: the gradient is not finite at step 3; lower the learning rate or look at these "
+        f"samples; the checkpoint of step 2 is kept (expected a finite number; found {norm})"
+    )

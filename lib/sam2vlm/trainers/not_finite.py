@@ -1,0 +1,58 @@
+"""A figure that is no finite number: the run stops, says at which samples, and keeps the checkpoint before it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from torch import distributed
+
+from sam2vlm.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sam2vlm.checkpoints import CheckpointManager
+
+__all__ = ["names_of_all_ranks", "refuse_not_finite"]
+
+
+def refuse_not_finite(
+    value: float, *, what: str, field: str, step: int, names: Sequence[str], checkpoints: CheckpointManager
+) -> None:
+    """Do nothing for a finite number.
+
+    Args:
+        value: The figure.
+        what: Its name in a sentence.
+        field: Its name in the run's files.
+        step: The optimizer step it belongs to; 0 is before training.
+        names: The ids of the samples that it was computed from.
+        checkpoints: Of the run; none was written since the figure went wrong.
+
+    Raises:
+        DataError: It is not finite; step, samples and the checkpoint that is there are named.
+    """
+    if math.isfinite(value):
+        return
+    kept = checkpoints.steps()
+    left = f"the checkpoint of step {max(kept)} is kept" if kept else "there is no checkpoint before it"
+    when = f"at step {step}" if step else "before the first step"
+    advice = "lower the learning rate or look at these samples" if step else "look at the model and at these samples"
+    raise DataError(
+        f"the {what} is not finite {when}; {advice}; {left}",
+        # The last step of an epoch is filled up with its first samples, so one may come twice.
+        source=", ".join(dict.fromkeys(names)) or None,
+        field=field,
+        expected="a finite number",
+        found=value,
+    )
+
+
+def names_of_all_ranks(names: Sequence[str]) -> list[str]:
+    """Return the ranks' samples joined. Every rank has to call it at the same step."""
+    if not (distributed.is_initialized() and distributed.get_world_size() > 1):
+        return list(names)
+    gathered: list[list[str]] = [[] for _ in range(distributed.get_world_size())]
+    distributed.all_gather_object(gathered, list(names))
+    return [name for of_rank in gathered for name in of_rank]
