@@ -143,7 +143,7 @@ def _environment(threads: int, *, scratch: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         # Threads that wait spin by default; where the cores are shared or limited that made training five times
-        # slower (7 against 38 samples a CPU second, measured with benchmarks/training_overhead.py).
+        # slower (7 against 38 samples a CPU second, measured beside a bare loop, benchmarks/training/bare.py).
         "OMP_WAIT_POLICY": "PASSIVE",
         "TOKENIZERS_PARALLELISM": "false",
         "LOGLEVEL": "ERROR",
