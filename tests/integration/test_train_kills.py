@@ -18,11 +18,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from jobs.train.launcher import _environment
 from sam2vlm.artifacts import files_below
 from sam2vlm.artifacts.digests import digest_of_file
 from sam2vlm.tracking import read_metrics
-from tests.forked_training import KILL_AT, ForkServer
+from tests.forked_training import KILL_AT
 from tests.training_runs import prepared_run, train, training_environment
 
 pytestmark = [
@@ -71,13 +70,6 @@ def undisturbed(prepared, tmp_path_factory):
         assert [line["step"] for line in losses(layout)] == list(range(1, STEPS + 1))
         found[name] = outputs(layout)
     return found
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    started = ForkServer(_environment(1, scratch=tmp_path_factory.mktemp("scratch")))
-    yield started
-    started.close()
 
 
 def copy_of(layout, root):

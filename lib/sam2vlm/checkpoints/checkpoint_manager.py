@@ -3,7 +3,8 @@
 Libraries write a checkpoint file by file, and DeepSpeed points to it before all ranks have finished, so a kill
 leaves a torn one behind. Here a checkpoint is written under a hidden name, checked, sealed with the digest of
 every file, flushed to the disk and only then given its name. A folder without a valid manifest is not a
-checkpoint. Several of the files are torch pickles: they are opened only after their digests have matched.
+checkpoint. Several of the files are torch pickles: they are opened only after their digests have matched, and then
+by :mod:`sam2vlm.trainers.safe_loading`, because whoever can change a file can change its digest.
 """
 
 from __future__ import annotations

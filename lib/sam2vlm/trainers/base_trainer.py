@@ -15,6 +15,7 @@ from sam2vlm.logs import get_logger
 from sam2vlm.modeling.collator import IGNORED
 from sam2vlm.trainers.deepspeed import measure_gradients
 from sam2vlm.trainers.not_finite import names_of_all_ranks, refuse_not_finite
+from sam2vlm.trainers.safe_loading import load_values_only, naming_the_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,13 +83,19 @@ class BaseTrainer(Trainer):
         self.remove_callback(PrinterCallback)
 
     def resume_or_start(self, checkpoint: Checkpoint | None) -> None:
-        """Train to the end, from a checkpoint where there is one."""
+        """Train to the end, from a checkpoint where there is one.
+
+        Raises:
+            DataError: A file of the checkpoint holds something else than values.
+        """
+        load_values_only()
         if checkpoint is None:
             self.train()
             return
         self._tracker.restore(checkpoint.manifest.state["tracker"])
         self._window.restore(checkpoint.manifest.state, last_loss=checkpoint.manifest.loss)
-        self.train(resume_from_checkpoint=str(checkpoint.folder))
+        with naming_the_checkpoint(checkpoint):
+            self.train(resume_from_checkpoint=str(checkpoint.folder))
 
     @property
     def finished(self) -> bool:
