@@ -101,6 +101,11 @@ class CheckpointManager:
             self._log.info("checkpoint_leftover_removed", folder=leftover.name)
             shutil.rmtree(leftover)
 
+    def discard(self, step: int) -> None:
+        """Remove the staged folder of a step whose save has failed: a full volume gets its space back at once."""
+        # What cannot be removed now, :meth:`clean` removes at the next start; the save's own error is the one to tell.
+        shutil.rmtree(self.stage(step), ignore_errors=True)
+
     def commit(self, step: int, *, required: Iterable[str], keep: int | None, **facts: Any) -> Checkpoint:
         """Check, seal and publish the staged folder of a step, then prune. One process, after all have written.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -190,14 +189,23 @@ class BaseTrainer(Trainer):
             yield names, self._prepare_inputs(batch)
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        """Write a checkpoint the way :mod:`sam2vlm.checkpoints` wants it: staged, checked, sealed, renamed."""
+        """Write a checkpoint the way :mod:`sam2vlm.checkpoints` wants it: staged, checked, sealed, renamed.
+
+        Whatever fails leaves the checkpoints before it as they were.
+        """
         del model, trial
         step = self.state.global_step
-        staged = self._checkpoints.stage(step)
         self._window.settle()
+        try:
+            self._write_checkpoint(step, self._checkpoints.stage(step))
+        except Exception:
+            self._checkpoints.discard(step)
+            raise
+
+    def _write_checkpoint(self, step: int, staged: Path) -> None:
         with self._all_ranks():
             if self.is_world_process_zero():
-                shutil.rmtree(staged, ignore_errors=True)
+                self._checkpoints.discard(step)
                 staged.mkdir(parents=True)
         with self._all_ranks():
             self.save_weights(staged)
