@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,14 +26,23 @@ __all__ = ["Verdict", "die_with_parent", "judge", "launch", "leave_verdict"]
 
 PR_SET_PDEATHSIG = 1
 STDERR_TAIL_BYTES = 4000
+# In torchrun's report of how its processes ended.
+KILLED_BY = re.compile(r"exitcode\s*: -\d+ \(pid: \d+\)\s+\((SIG[A-Z0-9]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a rank ended: its exit code and the sentence that goes with it."""
+    """How a rank ended.
+
+    Attributes:
+        exit_code: Its own.
+        message: The sentence that goes with it.
+        follows: Whether it ended because another one did, so that the cause is to be asked there.
+    """
 
     exit_code: int
     message: str
+    follows: bool = False
 
 
 def launch(
@@ -76,7 +86,8 @@ def judge(verdicts: Sequence[Verdict], *, processes: int, interrupted: bool, com
     """Make one verdict of the ranks'.
 
     A rank that fails takes the others with it, so theirs say little: data and settings come first, then an
-    unforeseen error. A rank without a verdict was killed or crashed, unless we were told to stop.
+    unforeseen error, then an interruption such as a full volume. A rank without a verdict was killed or crashed,
+    unless we were told to stop.
 
     Args:
         verdicts: Those that were left, by rank.
@@ -84,16 +95,27 @@ def judge(verdicts: Sequence[Verdict], *, processes: int, interrupted: bool, com
         interrupted: Whether this process was told to stop.
         complaint: The end of what was written to standard error.
     """
-    for code in (EXIT_DATA, EXIT_SETTINGS, EXIT_UNFORESEEN):
-        for verdict in verdicts:
+    causes = [verdict for verdict in verdicts if not verdict.follows]
+    for code in (EXIT_DATA, EXIT_SETTINGS, EXIT_UNFORESEEN, EXIT_TEMPORARY):
+        for verdict in causes:
             if verdict.exit_code == code:
                 return verdict
     if len(verdicts) == processes:
         return next((verdict for verdict in verdicts if verdict.exit_code != EXIT_OK), verdicts[0])
     if interrupted:
         return Verdict(EXIT_TEMPORARY, "stopped before the next checkpoint; start it again to go on from the last one")
-    lost = processes - len(verdicts)
-    return Verdict(EXIT_UNFORESEEN, f"{lost} of {processes} training processes died without a word: {complaint}")
+    return Verdict(EXIT_UNFORESEEN, _obituary(processes - len(verdicts), processes, complaint))
+
+
+def _obituary(lost: int, processes: int, complaint: str) -> str:
+    dead = f"{lost} of {processes} training processes died"
+    signals = sorted(set(KILLED_BY.findall(complaint)))
+    if not signals:
+        return f"{dead} without a word: {complaint}"
+    # The rest of torchrun's report stays in the log.
+    return (
+        f"{dead} of {' and '.join(signals)} (logs/train-stderr.log); start it again to go on from the last checkpoint"
+    )
 
 
 def leave_verdict(folder: Path, rank: int, verdict: Verdict) -> None:

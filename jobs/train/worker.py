@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -24,6 +25,9 @@ from sam2vlm.errors import (
     from_os_error,
 )
 from sam2vlm.logs import get_logger
+
+# How gloo and NCCL tell that a rank has gone in the middle of an exchange.
+LOST_PEER = re.compile(r"Connection (closed|reset) by peer|\bgloo/transport/|NCCL (communicator was aborted|timeout)")
 
 
 def main() -> int:
@@ -51,6 +55,9 @@ def _unforeseen(error: Exception) -> Verdict:
     if known is not None:
         return Verdict(known.exit_code, str(known))
     told = f"{type(error).__name__}: {error}"
+    if LOST_PEER.search(told):
+        get_logger("worker").warning("lost_another_process", reason=told)
+        return Verdict(EXIT_UNFORESEEN, "lost another training process", follows=True)
     get_logger("worker").error("failed", error=told, traceback="".join(traceback.format_exception(error)))
     return Verdict(EXIT_UNFORESEEN, told)
 

@@ -12,6 +12,7 @@ from jobs.train.launcher import Verdict, judge, leave_verdict
 
 OK, DATA, SETTINGS = Verdict(0, "done"), Verdict(65, "bad data"), Verdict(78, "bad settings")
 STOPPED, CRASH = Verdict(75, "stopped"), Verdict(1, "KeyError")
+LOST = Verdict(1, "lost another training process", follows=True)
 
 CASES = [
     ([OK, OK], False, 0),
@@ -25,7 +26,13 @@ CASES = [
     ([], True, 75),
     ([STOPPED], True, 75),
     ([], False, 1),
-    ([STOPPED], False, 1),
+    ([STOPPED], False, 75),
+    ([LOST, STOPPED], False, 75),
+    ([LOST, DATA], False, 65),
+    ([LOST, CRASH], False, 1),
+    ([LOST, LOST], False, 1),
+    ([LOST], False, 1),
+    ([LOST], True, 75),
 ]
 
 
@@ -37,6 +44,29 @@ def test_one_exit_code_is_made_of_the_ranks(verdicts, interrupted, code):
 def test_a_rank_that_died_without_a_word_is_told_with_what_was_complained():
     verdict = judge([], processes=2, interrupted=False, complaint="Killed")
     assert verdict.message == "2 of 2 training processes died without a word: Killed"
+
+
+REPORT = """
+[1]:
+  rank      : 0 (local_rank: 0)
+  exitcode  : 1 (pid: 27369)
+[0]:
+  rank      : 1 (local_rank: 1)
+  exitcode  : -9 (pid: 27370)  (SIGKILL)
+"""
+
+
+def test_the_signal_that_killed_a_rank_is_told_and_not_what_the_others_said():
+    verdict = judge([LOST], processes=2, interrupted=False, complaint=REPORT)
+    assert verdict.message == (
+        "1 of 2 training processes died of SIGKILL (logs/train-stderr.log); "
+        "start it again to go on from the last checkpoint"
+    )
+
+
+@pytest.mark.parametrize("cause", [DATA, SETTINGS, CRASH, STOPPED])
+def test_the_rank_that_failed_is_heard_and_not_those_that_lost_it(cause):
+    assert judge([LOST, cause], processes=2, interrupted=False, complaint=REPORT) is cause
 
 
 def test_a_verdict_is_there_whole(tmp_path):
