@@ -1,6 +1,7 @@
 """The contract between phases: run layout, manifests, digests, atomic writes."""
 
 from sam2vlm.artifacts.atomic import canonical_json, open_atomic, publish_folder, write_json, write_text
+from sam2vlm.artifacts.differences import differences, leaves
 from sam2vlm.artifacts.digests import digest_of_file, digest_of_tree, digest_of_value, files_below
 from sam2vlm.artifacts.inputs import input_from_phase, inputs_from_phases, read_finished, refuse_strangers
 from sam2vlm.artifacts.layout import PHASES, RunLayout
@@ -16,12 +17,14 @@ __all__ = [
     "PhaseWork",
     "RunLayout",
     "canonical_json",
+    "differences",
     "digest_of_file",
     "digest_of_tree",
     "digest_of_value",
     "files_below",
     "input_from_phase",
     "inputs_from_phases",
+    "leaves",
     "open_atomic",
     "open_phase",
     "publish_folder",

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sam2vlm import __version__
-from sam2vlm.artifacts.atomic import publish_folder, write_json
+from sam2vlm.artifacts.atomic import canonical_json, publish_folder, write_json
+from sam2vlm.artifacts.differences import differences
 from sam2vlm.artifacts.manifest import (
     Counts,
     Manifest,
@@ -146,7 +147,8 @@ def open_phase(
         folder = final if resumable or finished else final.with_name(f".{name}.partial")
         with _clean_errors(layout, folder, keep=folder == final):
             if finished is None:
-                _make_ready(folder, fingerprint, resumable=resumable, replace=replace)
+                decided = {"inputs": dict(inputs), "settings": dict(settings), "seed": seed}
+                _make_ready(folder, fingerprint, decided, resumable=resumable, replace=replace)
             yield PhaseWork(
                 layout=layout,
                 name=name,
@@ -189,19 +191,29 @@ def _finished_work(
     return None
 
 
-def _make_ready(folder: Path, fingerprint: str, *, resumable: bool, replace: bool) -> None:
+def _make_ready(folder: Path, fingerprint: str, decided: Mapping[str, Any], *, resumable: bool, replace: bool) -> None:
     started = _started_with(folder)
-    if resumable and not replace and started not in (None, fingerprint):
+    if resumable and not replace and started.get("fingerprint") not in (None, fingerprint):
         # Hours of work may lie in there; a mistyped setting must not cost them.
-        raise SettingsError(
-            "holds half-finished work with other inputs, settings or seed; choose another SAM2VLM_RUN, or set "
-            "SAM2VLM_REPLACE=true to discard it",
-            source=folder,
-        )
-    if not (resumable and started == fingerprint):
+        raise _other_work(folder, started, decided)
+    if not (resumable and started.get("fingerprint") == fingerprint):
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / STARTED, {"fingerprint": fingerprint})
+    write_json(folder / STARTED, {"fingerprint": fingerprint, **decided})
+
+
+def _other_work(folder: Path, started: Mapping[str, Any], decided: Mapping[str, Any]) -> SettingsError:
+    """Say what is other than at the first start; files of version 0.1 do not know it."""
+    changed = differences(_flat(started), _flat(decided)) if "settings" in started else {}
+    field, (before, now) = next(iter(changed.items()), (None, (None, None)))
+    return SettingsError(
+        f"holds half-finished work with other {', '.join(changed) or 'inputs, settings or seed'}; choose another "
+        "SAM2VLM_RUN, set back what was changed, or set SAM2VLM_REPLACE=true to discard it",
+        source=folder,
+        field=field,
+        expected=before,
+        found=now,
+    )
 
 
 @contextlib.contextmanager
@@ -218,12 +230,18 @@ def _clean_errors(layout: RunLayout, folder: Path, *, keep: bool) -> Iterator[No
         raise
 
 
-def _started_with(folder: Path) -> str | None:
+def _flat(decided: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings, inputs and seed beside each other, as JSON has them: a setting by the name it is set by."""
+    values: dict[str, Any] = json.loads(canonical_json(decided))
+    return {**values["settings"], "inputs": values.get("inputs"), "seed": values.get("seed")}
+
+
+def _started_with(folder: Path) -> Mapping[str, Any]:
     try:
         started = json.loads((folder / STARTED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return started.get("fingerprint") if isinstance(started, dict) else None
+        return {}
+    return started if isinstance(started, dict) else {}
 
 
 @contextlib.contextmanager

@@ -30,9 +30,9 @@ config = typer.Typer(
 @config.command()
 def show(which: Which = None, *, as_json: AsJson = False) -> None:
     """Show a configuration: every value, in its unit, with its meaning."""
+    from sam2vlm.artifacts import leaves
     from sam2vlm.cli.settings_table import fields_of, unit_of
     from sam2vlm.cli.tables import print_table
-    from sam2vlm.config.differences import leaves
 
     found = _of_environment() if which is None else _read(which)
     values = found.model_dump(mode="json")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+from sam2vlm.artifacts import differences as of_values
 
+if TYPE_CHECKING:
     from sam2vlm.config.training_config import TrainingConfig
 
-__all__ = ["Difference", "differences", "leaves"]
+__all__ = ["Difference", "differences"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,5 @@ class Difference:
 
 def differences(before: TrainingConfig, after: TrainingConfig) -> tuple[Difference, ...]:
     """Return the fields whose values differ, in the configuration's own order; none for equal configurations."""
-    left, right = (dict(leaves(config.model_dump(mode="json"))) for config in (before, after))
-    names = [*left, *(name for name in right if name not in left)]
-    pairs = ((name, left.get(name), right.get(name)) for name in names)
-    return tuple(Difference(name, one, other) for name, one, other in pairs if one != other)
-
-
-def leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every value below a mapping with its dotted name, in order."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value
+    found = of_values(before.model_dump(mode="json"), after.model_dump(mode="json"))
+    return tuple(Difference(name, one, other) for name, (one, other) in found.items())

@@ -83,10 +83,43 @@ def test_half_done_work_of_other_settings_is_not_lost_to_a_typo(tmp_path):
         with open_phase(RunLayout(tmp_path), "train", **{**arguments, **changed}) as phase:
             return [path.name for path in phase.folder.glob("step-*")]
 
-    with pytest.raises(SettingsError, match="half-finished work with other inputs, settings or seed"):
+    with pytest.raises(
+        SettingsError, match=r"train: seed: holds half-finished work with other seed; .*expected 0; f.* 1"
+    ):
         start(seed=1)
     assert start() == ["step-1"]
+    # A folder of version 0.1 knows its fingerprint alone.
+    started = tmp_path / "train" / "started.json"
+    started.write_text(json.dumps({"fingerprint": json.loads(started.read_text())["fingerprint"]}))
+    with pytest.raises(SettingsError, match="half-finished work with other inputs, settings or seed"):
+        start(seed=1)
     assert start(seed=1, replace=True) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (
+            {"settings": {"devices": {"processes_per_node": 1, "zero_stage": 2}, "tasks": ["count"]}},
+            r"devices\.processes_per_node: holds .* with other devices\.processes_per_node; .*expected 2; found 1",
+        ),
+        ({"inputs": {"prepare": "1" * 64}}, r"inputs\.prepare: holds .*expected 0{64}; found 1{64}"),
+        (
+            {"settings": {"devices": {"processes_per_node": 2, "zero_stage": 1}, "tasks": []}},
+            r"devices\.zero_stage: holds .* with other devices\.zero_stage, tasks; ",
+        ),
+    ],
+)
+def test_half_done_work_says_what_was_changed(tmp_path, changed, told):
+    settings = {"devices": {"processes_per_node": 2, "zero_stage": 2}, "tasks": ("count",)}
+    arguments = {"inputs": {"prepare": DIGEST}, "settings": settings, "seed": 0, "resumable": True}
+    with open_phase(RunLayout(tmp_path), "train", **arguments):
+        pass
+    with (
+        pytest.raises(SettingsError, match=told),
+        open_phase(RunLayout(tmp_path), "train", **{**arguments, **changed}),
+    ):
+        pass
 
 
 def test_an_unfinished_phase_has_no_final_folder(tmp_path):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sam2vlm.artifacts import leaves
 from sam2vlm.config import ConfigPresets
-from sam2vlm.config.differences import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

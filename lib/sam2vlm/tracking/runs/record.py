@@ -14,10 +14,10 @@ from sam2vlm.artifacts import (
     RunLayout,
     digest_of_file,
     digest_of_value,
+    leaves,
     read_finished,
     refuse_strangers,
 )
-from sam2vlm.config.differences import leaves
 from sam2vlm.errors import DataError
 from sam2vlm.tracking.runs.facts import Evaluated, Trained, facts_as
 
