@@ -35,7 +35,7 @@ def finished_training(root: Path, *, test_frames: int = 6, spread: float = 0.1) 
         spread: Standard deviation of the adapter's random weights; 0 leaves the base as it is.
     """
     layout = RunLayout(root)
-    _prepare(layout, test_frames)
+    finished_preparation(layout, test_frames)
     _train(layout, spread)
     return layout
 
@@ -58,7 +58,8 @@ def finished_evaluation(layout: RunLayout, **options: object) -> None:
         phase.finish(counts=counts, facts=facts)
 
 
-def _prepare(layout: RunLayout, test_frames: int) -> None:
+def finished_preparation(layout: RunLayout, test_frames: int) -> None:
+    """Finish a run's prepare phase with all that the later ones read from it."""
     counts = {"train": 4, "val": 2, "test": test_frames}
     settings = {"split": {"strategy": "temporal", "gap_sec": 1.0}}
     with open_phase(layout, "prepare", inputs={"export": "0" * 64}, settings=settings, seed=0) as phase:

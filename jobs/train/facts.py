@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ def training_facts(
             "val": data.val_counts.model_dump(mode="json"),
             "longest_tokens": max(data.train.lengths),
         },
-        "adapter": {"target_modules": config.target_modules, "parameters": _parameters(best.folder)},
+        "adapter": {"target_modules": _target_modules(best.folder), "parameters": _parameters(best.folder)},
         "result": {
             "steps": last.manifest.step,
             "epochs": last.manifest.epoch,
@@ -79,6 +80,12 @@ def training_facts(
             "learned": tracker.learned,
         },
     }
+
+
+def _target_modules(folder: Path) -> str:
+    # Of the adapter, not of the configuration: parts that were asked for by name have come to the expression.
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    return str(config["target_modules"])
 
 
 def _parameters(folder: Path) -> int:

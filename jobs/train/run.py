@@ -200,6 +200,10 @@ def _adapted_model(phase: PhaseWork, config: TrainingConfig, folder: Path) -> Pe
         base_model=config.model.name,
         # Who names modules means them; the family's own expression must not leak.
         language_model_only=lora.target_modules is None,
+        rslora=lora.rslora,
+        dora=lora.dora,
+        vision_tower=lora.vision_tower,
+        projector=lora.projector.value,
     )
 
 

@@ -14,6 +14,7 @@ from sam2vlm.config import (
     DeviceConfig,
     LoRAConfig,
     ModelRegistry,
+    ProjectorTraining,
     TrackingConfig,
     TrainingConfig,
     TrainingHyperparameters,
@@ -200,8 +201,15 @@ def _max_length(settings: TrainSettings, of_preset: int, model: str) -> int:
 
 def _training(values: dict[str, Any], settings: TrainSettings) -> dict[str, Any]:
     training = merged(values, settings.training)
-    training["lora"] = merged(values.get("lora") or {}, settings.lora)
+    training["lora"] = merged(_adapter_of_preset(values.get("lora") or {}, settings), settings.lora)
     if training["method"] == "full" and not settings.lora.model_dump(exclude_none=True):
         # The preset's adapter is no wish of the person who asks for another method.
         del training["lora"]
     return training
+
+
+def _adapter_of_preset(lora: dict[str, Any], settings: TrainSettings) -> dict[str, Any]:
+    own = settings.lora
+    # Who chooses parts has chosen against the preset's own list of modules, but for one that is stated beside them.
+    chooses_parts = bool(own.vision_tower) or own.projector not in (None, ProjectorTraining.FROZEN)
+    return {name: value for name, value in lora.items() if not (chooses_parts and name == "target_modules")}

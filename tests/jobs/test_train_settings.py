@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs.train.settings import TrainSettings, training_config
-from sam2vlm.config import ConfigPresets, Scheduler
+from sam2vlm.config import ConfigPresets, ModelRegistry, Scheduler
 from sam2vlm.errors import SettingsError
 
 
@@ -44,6 +44,17 @@ def test_every_group_can_be_changed_and_the_rest_stays_the_presets():
 def test_another_rank_takes_its_own_alpha_with_it():
     assert training_config(settings(lora={"rank": 4})).training.lora.alpha == 8
     assert training_config(settings(lora={"rank": 4, "alpha": 3})).training.lora.alpha == 3
+
+
+def test_chosen_parts_take_the_place_of_the_presets_list_of_modules():
+    family = ModelRegistry.get("tiny-llava").lora_target
+    assert training_config(settings(lora={"dora": True})).target_modules != family
+    for parts in ({"vision_tower": True}, {"projector": "trained"}):
+        made = training_config(settings(lora=parts))
+        assert (made.training.lora.target_modules, made.target_modules) == (None, family)
+    assert training_config(settings(lora={"projector": "frozen"})).target_modules != family
+    with pytest.raises(SettingsError, match=r"lora\.vision_tower; leave one of them out"):
+        training_config(settings(lora={"vision_tower": True, "target_modules": "a"}))
 
 
 def test_a_smaller_model_in_a_presets_place_lowers_its_length_and_an_own_length_is_never_changed():

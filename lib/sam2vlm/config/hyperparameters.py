@@ -6,11 +6,14 @@ group and say what to change.
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, model_validator
+
+from sam2vlm.config.adapter_config import LoRAConfig, ProjectorTraining
+from sam2vlm.config.device_config import DeviceConfig, Precision
+from sam2vlm.config.group import Group, unit
 
 __all__ = [
     "CheckpointConfig",
@@ -18,17 +21,13 @@ __all__ = [
     "Group",
     "LoRAConfig",
     "Precision",
+    "ProjectorTraining",
     "Scheduler",
     "TrackingConfig",
     "TrainingHyperparameters",
     "TrainingMethod",
     "unit",
 ]
-
-
-def unit(name: str) -> dict[str, Any]:
-    """Return what a numeric field says about its unit, for the settings table."""
-    return {"unit": name}
 
 
 class TrainingMethod(StrEnum):
@@ -45,68 +44,6 @@ class Scheduler(StrEnum):
     COSINE = "cosine"
     LINEAR = "linear"
     CONSTANT = "constant_with_warmup"
-
-
-class Precision(StrEnum):
-    """The arithmetic of the forward and backward pass."""
-
-    FP32 = "fp32"
-    BF16 = "bf16"
-    FP16 = "fp16"
-    AUTO = "auto"
-
-
-class Group(BaseModel):
-    """A frozen group of settings that knows all its names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
-
-
-class LoRAConfig(Group):
-    """The low-rank adapter (Hu et al. 2021): W + alpha / rank * B A."""
-
-    rank: int = Field(
-        default=64, ge=1, le=1024, description="Columns of A and rows of B.", json_schema_extra=unit("dimensions")
-    )
-    alpha: float = Field(
-        default=128,
-        gt=0,
-        le=4096,
-        description="Scale of the update, divided by the rank; twice the rank where left out.",
-        json_schema_extra=unit("factor"),
-    )
-    dropout: float = Field(
-        default=0.05,
-        ge=0,
-        lt=1,
-        description="Share of the adapter's inputs set to zero.",
-        json_schema_extra=unit("share"),
-    )
-    target_modules: str | None = Field(
-        default=None,
-        min_length=1,
-        description=(
-            "Regular expression that a module's whole name must match to be adapted; None takes the family's own, "
-            "the projections of the language model only."
-        ),
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _alpha_by_rank(cls, values: Any) -> Any:
-        # Twice the rank, as LLaVA's own LoRA recipe has it (128 and 256).
-        if isinstance(values, dict) and "alpha" not in values and isinstance(values.get("rank"), int):
-            return {**values, "alpha": 2 * values["rank"]}
-        return values
-
-    @field_validator("target_modules")
-    @classmethod
-    def _compiles(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except re.error as error:
-            raise ValueError(f"lora.target_modules is no regular expression: {error}") from None
-        return value
 
 
 class TrainingHyperparameters(Group):
@@ -172,35 +109,6 @@ class TrainingHyperparameters(Group):
         if self.method is TrainingMethod.FULL and self.lora is not None:
             raise ValueError("method full trains every weight and has no adapter; leave lora out or use method lora")
         return self
-
-
-class DeviceConfig(Group):
-    """How the work lies on the hardware."""
-
-    precision: Precision = Field(
-        default=Precision.AUTO,
-        description="Arithmetic of both passes; auto is bf16 on a GPU that has it and fp32 elsewhere.",
-    )
-    zero_stage: int = Field(
-        default=0,
-        ge=0,
-        le=3,
-        description=(
-            "What DeepSpeed shards over the processes: 0 nothing, 1 optimizer, 2 also gradients; 3, also the weights, "
-            "is refused by this version."
-        ),
-        json_schema_extra=unit("stage"),
-    )
-    gradient_checkpointing: bool = Field(
-        default=False, description="Compute activations twice instead of keeping them: less memory, a third slower."
-    )
-    processes_per_node: int = Field(
-        default=1,
-        ge=1,
-        le=16,
-        description="Processes that torchrun starts on one machine, one a GPU.",
-        json_schema_extra=unit("processes"),
-    )
 
 
 class CheckpointConfig(Group):

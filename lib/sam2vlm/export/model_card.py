@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["render_model_card"]
 
+VARIANTS = {"rslora": "rsLoRA (alpha over the rank's square root)", "dora": "DoRA"}
 SPLITS = ("train", "val", "test")
 FIGURES = ("mAP50", "mAP50_95", "mean_iou", "count_accuracy", "label_accuracy")
 CONVENTIONS = {
@@ -150,6 +151,7 @@ def _training(base: ModelEntry, train: Manifest) -> str:
     rows = [
         ("method", settings["method"]),
         ("rank, alpha, dropout", ", ".join(str(lora.get(name)) for name in ("rank", "alpha", "dropout"))),
+        *_variants(lora),
         ("adapted modules", f"`{train.facts['adapter']['target_modules']}`".replace("|", "\\|")),
         ("trained parameters", train.facts["adapter"]["parameters"]),
         ("learning rate", settings["learning_rate"]),
@@ -161,6 +163,13 @@ def _training(base: ModelEntry, train: Manifest) -> str:
         ("base model's licence", base.licence),
     ]
     return table(("setting", "value"), [(name, str(value)) for name, value in rows])
+
+
+def _variants(lora: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = [("variants of LoRA", ", ".join(word for key, word in VARIANTS.items() if lora.get(key)))]
+    projector = lora.get("projector", "frozen")
+    rows.append(("projector", "trained whole, saved with the adapter" if projector == "trained" else ""))
+    return [(name, value) for name, value in rows if value]
 
 
 def _samples_a_step(settings: Mapping[str, Any], train: Manifest) -> int:

@@ -192,3 +192,22 @@ def test_a_bad_file_is_told_in_one_sentence_with_its_name(tmp_path, text, error,
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(DataError, match=r"absent.json: cannot be read"):
         TrainingConfig.load_json(tmp_path / "absent.json")
+
+
+def test_the_scale_of_rslora_where_alpha_is_left_out_is_that_of_lora_at_the_default_rank():
+    chosen = LoRAConfig(rank=256, rslora=True)
+    assert chosen.alpha / LoRAConfig().rank ** 0.5 == LoRAConfig().alpha / LoRAConfig().rank == 2
+    assert LoRAConfig(rank=256, rslora=True, alpha=3).alpha == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"vision_tower": True}, r"beside lora\.vision_tower; leave one"),
+        ({"projector": "trained"}, r"beside lora\.projector; leave one"),
+        ({"projector": "adapted", "vision_tower": True}, r"beside lora\.vision_tower and lora\.projector; leave one"),
+    ],
+)
+def test_parts_and_an_expression_of_ones_own_are_not_both_taken(values, says):
+    with pytest.raises(ValidationError, match=says):
+        LoRAConfig(target_modules="a", **values)

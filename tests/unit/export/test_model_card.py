@@ -138,3 +138,14 @@ def test_names_of_users_do_not_become_markup(layout):
     facts = {**prepare.facts, "video": {**prepare.facts["video"], "filename": "my_<b>*video*|1.mp4"}}
     card = card_of(layout, prepare=prepare.model_copy(update={"facts": facts}))
     assert r"- video: my\_\<b\>\*video\*\|1.mp4, 96 x 64 pixels" in card
+
+
+def test_variants_of_lora_are_told_where_there_are_any(card, layout):
+    assert "rsLoRA" not in card
+    assert "| projector |" not in card
+    train = read_manifest(layout.manifest("train"))
+    lora = {**train.settings["training"]["lora"], "rslora": True, "dora": True, "projector": "trained"}
+    settings = {**train.settings, "training": {**train.settings["training"], "lora": lora}}
+    told = card_of(layout, train=train.model_copy(update={"settings": settings}))
+    assert "| variants of LoRA | rsLoRA (alpha over the rank's square root), DoRA |" in told
+    assert "| projector | trained whole, saved with the adapter |" in told
