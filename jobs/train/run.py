@@ -9,18 +9,18 @@ import torch
 from datasets import Dataset, load_from_disk
 
 from jobs.train.facts import Data, training_facts
+from jobs.train.model import adapted_model, precision_of
 from jobs.train.records import open_sinks_of, plot_run
 from sam2vlm.checkpoints import BestModelTracker, CheckpointManager
-from sam2vlm.config import ModelRegistry, Precision
+from sam2vlm.config import ModelRegistry
 from sam2vlm.errors import DataError, InterruptedRunError
 from sam2vlm.logs import get_logger
 from sam2vlm.modeling.collator import Collator, can_keep_logits
 from sam2vlm.modeling.determinism import make_deterministic, quiet_libraries
 from sam2vlm.modeling.encoding import Encoder
-from sam2vlm.modeling.loading import load_model, load_processor
-from sam2vlm.modeling.lora import add_lora, trainable_parameters
+from sam2vlm.modeling.loading import load_processor
+from sam2vlm.modeling.lora import trainable_parameters
 from sam2vlm.modeling.samples import Samples, select_samples
-from sam2vlm.modeling.source import ModelSource
 from sam2vlm.trainers.callbacks import EpochCallback, FiguresCallback, ScheduleCallback
 from sam2vlm.trainers.deepspeed import build_deepspeed_config, prepare_deepspeed
 from sam2vlm.trainers.interruption import Interruption
@@ -31,7 +31,6 @@ from sam2vlm.trainers.window import FiguresWindow
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from peft import PeftModel
     from transformers import ProcessorMixin, TrainingArguments
 
     from jobs.train.settings import TrainSettings
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
     from sam2vlm.config import TrainingConfig
 
 __all__ = ["train"]
-
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def train(
@@ -147,7 +144,7 @@ def _build(
     interruption: Interruption,
 ) -> LoraTrainer:
     training, world = config.training, config.devices.processes_per_node
-    model = _adapted_model(phase, config, model_folder)
+    model, rates = adapted_model(config, folder=model_folder, digest=phase.inputs["model"])
     sampler = LengthGroupedSampler(
         data.train.lengths,
         global_batch=training.batch_size * training.gradient_accumulation_steps * world,
@@ -156,6 +153,7 @@ def _build(
     tracker, window = BestModelTracker(), FiguresWindow()
     save_every = config.checkpoints.save_every_steps
     return LoraTrainer(
+        rates=rates,
         model=model,
         args=_arguments(phase, settings, config, sum(trainable_parameters(model).values())),
         train_samples=data.train,
@@ -186,29 +184,8 @@ def _build(
     )
 
 
-def _adapted_model(phase: PhaseWork, config: TrainingConfig, folder: Path) -> PeftModel:
-    entry, lora = ModelRegistry.get(config.model.name), config.training.lora
-    assert lora is not None  # noqa: S101  told to mypy; other methods are refused in training_config
-    source = ModelSource(name=config.model.name, folder=folder, digest=phase.inputs["model"])
-    base = load_model(source, class_name=entry.class_name, dtype=DTYPES[_precision(config)])
-    return add_lora(
-        base,
-        target=config.target_modules,
-        rank=lora.rank,
-        alpha=lora.alpha,
-        dropout=lora.dropout,
-        base_model=config.model.name,
-        # Who names modules means them; the family's own expression must not leak.
-        language_model_only=lora.target_modules is None,
-        rslora=lora.rslora,
-        dora=lora.dora,
-        vision_tower=lora.vision_tower,
-        projector=lora.projector.value,
-    )
-
-
 def _arguments(phase: PhaseWork, settings: TrainSettings, config: TrainingConfig, trainable: int) -> TrainingArguments:
-    training, precision = config.training, _precision(config)
+    training, precision = config.training, precision_of(config)
     deepspeed = build_deepspeed_config(
         micro_batch=training.batch_size,
         accumulation=training.gradient_accumulation_steps,
@@ -217,6 +194,8 @@ def _arguments(phase: PhaseWork, settings: TrainSettings, config: TrainingConfig
         precision=precision,
         max_grad_norm=training.max_grad_norm,
         trainable=trainable,
+        offload_optimizer=config.devices.offload_optimizer,
+        pin_memory=torch.cuda.is_available(),
     )
     return training_arguments(
         output=phase.layout.checkpoints,
@@ -230,9 +209,9 @@ def _arguments(phase: PhaseWork, settings: TrainSettings, config: TrainingConfig
         max_grad_norm=training.max_grad_norm,
         scheduler=training.lr_scheduler.value,
         precision=precision,
-        gradient_checkpointing=config.devices.gradient_checkpointing,
         seed=settings.seed,
         workers=settings.samples.workers,
+        neftune_noise_alpha=training.neftune_noise_alpha,
     )
 
 
@@ -256,7 +235,7 @@ def _publish(
     plot_run(phase, best_step=best.manifest.step)
     config.save_json(phase.folder / "config.json")
     facts = training_facts(
-        config, phase=phase, precision=_precision(config), data=data, tracker=tracker, last=last, best=best
+        config, phase=phase, precision=precision_of(config), data=data, tracker=tracker, last=last, best=best
     )
     phase.finish(counts=data.train_counts, facts=facts, exclude=("checkpoints/*",))
     get_logger("train").info("trained", **facts["result"])
@@ -274,12 +253,6 @@ def _require_learning(tracker: BestModelTracker, *, required: bool) -> None:
             expected=f"below {tracker.initial_value}",
             found=tracker.best_value,
         )
-
-
-def _precision(config: TrainingConfig) -> str:
-    if config.devices.precision is not Precision.AUTO:
-        return config.devices.precision.value
-    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
 
 
 def _padding(processor: ProcessorMixin) -> int:

@@ -55,9 +55,19 @@ def losses(layout):
         {**TWO_RANKS, "DEVICES__ZERO_STAGE": 1},
         {**TWO_RANKS, "DEVICES__ZERO_STAGE": 2},
         {**ONE_RANK, "DEVICES__ZERO_STAGE": 2},
+        {**TWO_RANKS, "DEVICES__ZERO_STAGE": 1, "DEVICES__OFFLOAD_OPTIMIZER": "true"},
+        {**TWO_RANKS, "DEVICES__ZERO_STAGE": 2, "DEVICES__OFFLOAD_OPTIMIZER": "true"},
         {**COMMON, "TRAINING__BATCH_SIZE": 2, "TRAINING__GRADIENT_ACCUMULATION_STEPS": 2},
     ],
-    ids=["2 ranks zero 0", "2 ranks zero 1", "2 ranks zero 2", "1 rank zero 2", "1 rank accumulating"],
+    ids=[
+        "2 ranks zero 0",
+        "2 ranks zero 1",
+        "2 ranks zero 2",
+        "1 rank zero 2",
+        "offload zero 1",
+        "offload zero 2",
+        "1 rank accumulating",
+    ],
 )
 def test_the_same_global_batch_is_the_same_training(run, settings):
     reference, layout = run("reference", **ONE_RANK), run("other", **settings)

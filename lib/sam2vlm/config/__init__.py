@@ -1,6 +1,7 @@
 """What a run is made of: configuration, presets, models, memory. No torch in here."""
 
 from sam2vlm.config.hyperparameters import (
+    Attention,
     CheckpointConfig,
     DeviceConfig,
     LoRAConfig,
@@ -18,6 +19,7 @@ from sam2vlm.config.support import refuse_model, refuse_unsupported
 from sam2vlm.config.training_config import DataConfig, ModelConfig, TrainingConfig, sentence_of
 
 __all__ = [
+    "Attention",
     "BoxConvention",
     "CheckpointConfig",
     "ConfigPresets",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sam2vlm.config.group import Group, unit
 
-__all__ = ["DeviceConfig", "Precision"]
+__all__ = ["Attention", "DeviceConfig", "Precision"]
 
 
 class Precision(StrEnum):
@@ -18,6 +19,14 @@ class Precision(StrEnum):
     BF16 = "bf16"
     FP16 = "fp16"
     AUTO = "auto"
+
+
+class Attention(StrEnum):
+    """Who computes attention; the names are Transformers' own."""
+
+    SDPA = "sdpa"
+    EAGER = "eager"
+    FLASH = "flash_attention_2"
 
 
 class DeviceConfig(Group):
@@ -40,6 +49,24 @@ class DeviceConfig(Group):
     gradient_checkpointing: bool = Field(
         default=False, description="Compute activations twice instead of keeping them: less memory, a third slower."
     )
+    vision_gradient_checkpointing: bool | None = Field(
+        default=None,
+        description="The same for the vision tower alone; where left out it does as gradient_checkpointing says.",
+    )
+    attention: Attention = Field(
+        default=Attention.SDPA,
+        description=(
+            "How attention is computed in training: torch's fused kernels, one step after the other, or the "
+            "flash-attn package, which has to be installed and computes in 16 bits on a GPU."
+        ),
+    )
+    offload_optimizer: bool = Field(
+        default=False,
+        description=(
+            "Keep the optimizer's state in the machine's memory instead of the GPU's, and step there; slower. Needs "
+            "ZeRO stage 1 or more."
+        ),
+    )
     processes_per_node: int = Field(
         default=1,
         ge=1,
@@ -47,3 +74,21 @@ class DeviceConfig(Group):
         description="Processes that torchrun starts on one machine, one a GPU.",
         json_schema_extra=unit("processes"),
     )
+
+    @model_validator(mode="after")
+    def _only_shards_are_offloaded(self) -> Self:
+        if self.offload_optimizer and self.zero_stage == 0:
+            raise ValueError(
+                "devices.offload_optimizer needs the optimizer sharded by ZeRO; set devices.zero_stage to 1 or 2, or "
+                "leave offload_optimizer out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _flash_attention_has_16_bits(self) -> Self:
+        if self.attention is Attention.FLASH and self.precision is Precision.FP32:
+            raise ValueError(
+                "devices.attention flash_attention_2 computes in 16 bits only; set devices.precision to bf16, or "
+                "attention to sdpa"
+            )
+        return self

@@ -12,10 +12,11 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from sam2vlm.config.adapter_config import LoRAConfig, ProjectorTraining
-from sam2vlm.config.device_config import DeviceConfig, Precision
+from sam2vlm.config.device_config import Attention, DeviceConfig, Precision
 from sam2vlm.config.group import Group, unit
 
 __all__ = [
+    "Attention",
     "CheckpointConfig",
     "DeviceConfig",
     "Group",
@@ -56,6 +57,20 @@ class TrainingHyperparameters(Group):
     learning_rate: float = Field(
         default=2e-4, gt=0, le=1, description="The highest learning rate, of AdamW.", json_schema_extra=unit("per step")
     )
+    projector_learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="The highest for the projector, adapted or trained whole; learning_rate where left out.",
+        json_schema_extra=unit("per step"),
+    )
+    vision_tower_learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="The highest for the adapter on the vision tower; learning_rate where left out.",
+        json_schema_extra=unit("per step"),
+    )
     batch_size: int = Field(
         default=4,
         ge=1,
@@ -93,6 +108,16 @@ class TrainingHyperparameters(Group):
     lr_scheduler: Scheduler = Field(
         default=Scheduler.COSINE, description="How the learning rate goes on after the warm-up."
     )
+    neftune_noise_alpha: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description=(
+            "Noise on the embeddings of the words while training (NEFTune, Jain et al. 2023, who tried 5, 10 and 15); "
+            "0 adds none."
+        ),
+        json_schema_extra=unit("noise"),
+    )
     lora: LoRAConfig | None = Field(
         default=None, description="The adapter; with its defaults where left out and the method has one."
     )
@@ -108,6 +133,24 @@ class TrainingHyperparameters(Group):
     def _adapter_fits_method(self) -> Self:
         if self.method is TrainingMethod.FULL and self.lora is not None:
             raise ValueError("method full trains every weight and has no adapter; leave lora out or use method lora")
+        return self
+
+    @model_validator(mode="after")
+    def _rates_have_weights(self) -> Self:
+        # An expression of one's own may reach both parts; the trainer refuses the rate where it does not.
+        lora = self.lora
+        if lora is None or lora.target_modules is not None:
+            return self
+        if self.projector_learning_rate is not None and lora.projector is ProjectorTraining.FROZEN:
+            raise ValueError(
+                "training.projector_learning_rate is for a projector that is trained; set lora.projector to adapted or "
+                "trained, or leave the rate out"
+            )
+        if self.vision_tower_learning_rate is not None and not lora.vision_tower:
+            raise ValueError(
+                "training.vision_tower_learning_rate is for a vision tower that is adapted; set lora.vision_tower, or "
+                "leave the rate out"
+            )
         return self
 
 

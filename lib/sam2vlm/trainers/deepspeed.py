@@ -27,6 +27,8 @@ def build_deepspeed_config(
     precision: str,
     max_grad_norm: float,
     trainable: int = BUCKET,
+    offload_optimizer: bool = False,
+    pin_memory: bool = False,
 ) -> dict[str, Any]:
     """Build DeepSpeed's configuration.
 
@@ -41,15 +43,24 @@ def build_deepspeed_config(
         precision: ``fp32``, ``bf16`` or ``fp16``.
         max_grad_norm: Gradients are scaled down to this norm.
         trainable: How many numbers are trained; buckets need not be larger.
+        offload_optimizer: Keep the optimizer's state in the machine's memory and step there; from stage 1 on.
+        pin_memory: Offload into pages that are not swapped, which a GPU reads faster; needs CUDA.
 
     Raises:
-        SettingsError: The stage or the precision is not one of these.
+        SettingsError: The stage or the precision is not one of these, or there is no shard to offload.
     """
     if zero_stage not in (0, 1, 2):
         raise SettingsError("there is no such stage here", field="zero_stage", expected="0, 1 or 2", found=zero_stage)
     if precision not in ("fp32", "bf16", "fp16"):
         raise SettingsError("unknown precision", field="precision", expected="fp32, bf16 or fp16", found=precision)
+    if offload_optimizer and zero_stage == 0:
+        raise SettingsError(
+            "DeepSpeed offloads the optimizer from stage 1 on", field="zero_stage", expected="1 or 2", found=0
+        )
     bucket = max(1, min(BUCKET, trainable))
+    offload: dict[str, Any] = {}
+    if offload_optimizer:
+        offload = {"offload_optimizer": {"device": "cpu", "pin_memory": pin_memory}}
     return {
         "train_micro_batch_size_per_gpu": micro_batch,
         "gradient_accumulation_steps": accumulation,
@@ -62,8 +73,11 @@ def build_deepspeed_config(
             "contiguous_gradients": True,
             # Overlapping changes the order of sums from run to run.
             "overlap_comm": False,
+            **offload,
         },
         "zero_allow_untested_optimizer": True,
+        # DeepSpeed's own Adam for the CPU would have to be compiled; torch's steps there as well.
+        **({"zero_force_ds_cpu_optimizer": False} if offload_optimizer else {}),
         "bf16": {"enabled": precision == "bf16"},
         "fp16": {"enabled": precision == "fp16"},
         "steps_per_print": NEVER,

@@ -11,8 +11,10 @@ from transformers import TrainingArguments
 
 from sam2vlm.artifacts import canonical_json, publish_folder, write_text
 from sam2vlm.trainers.base_trainer import BaseTrainer
+from sam2vlm.trainers.parameter_groups import parameter_groups
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from peft import PeftModel
@@ -26,7 +28,32 @@ WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
 
 class LoraTrainer(BaseTrainer):
-    """Trains a PEFT adapter; its checkpoints hold the adapter, never the base."""
+    """Trains a PEFT adapter; its checkpoints hold the adapter, never the base.
+
+    Args:
+        rates: Learning rates of parts of the model that have their own; see
+            :func:`sam2vlm.trainers.parameter_groups.part_rates`.
+        others: Of :class:`BaseTrainer`.
+    """
+
+    def __init__(self, *, rates: Mapping[tuple[str, ...], float] | None = None, **others: Any) -> None:
+        self._rates = rates or {}
+        super().__init__(**others)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Make AdamW; where parts have rates of their own, with a group for each."""
+        if self.optimizer is None and self._rates:
+            trained: Any = self.model if model is None else model
+            groups = parameter_groups(
+                trained,
+                self._rates,
+                learning_rate=self.args.learning_rate,
+                weight_decay=self.args.weight_decay,
+                decayed=set(self.get_decay_parameter_names(trained)),
+            )
+            kind, options = self.get_optimizer_cls_and_kwargs(self.args, trained)
+            self.optimizer = kind(groups, **options)
+        return super().create_optimizer(model)
 
     def save_weights(self, folder: Path) -> None:
         """Write the adapter, on rank 0: up to stage 2 every rank has all weights."""
@@ -78,9 +105,9 @@ def training_arguments(
     max_grad_norm: float,
     scheduler: str,
     precision: str,
-    gradient_checkpointing: bool,
     seed: int,
     workers: int,
+    neftune_noise_alpha: float = 0.0,
 ) -> TrainingArguments:
     """Build Transformers' arguments; what a callback of ours decides is switched off in them.
 
@@ -96,9 +123,9 @@ def training_arguments(
         max_grad_norm: Gradients are scaled down to this norm.
         scheduler: Transformers' name of the schedule.
         precision: ``fp32``, ``bf16`` or ``fp16``.
-        gradient_checkpointing: Compute activations twice instead of keeping them.
         seed: Of everything that is random.
         workers: Processes that read pictures; 0 reads them in the rank itself.
+        neftune_noise_alpha: Noise on the words' embeddings while training; 0 adds none.
     """
     return TrainingArguments(
         output_dir=str(output),
@@ -115,9 +142,7 @@ def training_arguments(
         optim="adamw_torch",
         bf16=precision == "bf16",
         fp16=precision == "fp16",
-        activation_checkpointing=gradient_checkpointing,
-        # The other kind of checkpointing finds no gradient at a frozen model's input.
-        activation_checkpointing_kwargs={"use_reentrant": False} if gradient_checkpointing else None,
+        neftune_noise_alpha=neftune_noise_alpha or None,
         seed=seed,
         use_cpu=not torch.cuda.is_available(),
         dataloader_num_workers=workers,

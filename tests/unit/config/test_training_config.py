@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from sam2vlm.config import (
     DataConfig,
+    DeviceConfig,
     LoRAConfig,
     ModelConfig,
     ModelType,
@@ -211,3 +212,38 @@ def test_the_scale_of_rslora_where_alpha_is_left_out_is_that_of_lora_at_the_defa
 def test_parts_and_an_expression_of_ones_own_are_not_both_taken(values, says):
     with pytest.raises(ValidationError, match=says):
         LoRAConfig(target_modules="a", **values)
+
+
+@pytest.mark.parametrize(
+    ("devices", "says"),
+    [
+        ({"offload_optimizer": True}, r"set devices\.zero_stage to 1 or 2"),
+        ({"attention": "flash_attention_2", "precision": "fp32"}, r"16 bits only; set devices\.precision to bf16"),
+    ],
+)
+def test_hardware_settings_that_contradict_each_other_say_what_to_change(devices, says):
+    with pytest.raises(ValidationError, match=says):
+        DeviceConfig(**devices)
+
+
+def test_hardware_settings_that_fit_pass():
+    assert DeviceConfig(offload_optimizer=True, zero_stage=1).offload_optimizer
+    assert DeviceConfig(attention="flash_attention_2", precision="bf16").attention == "flash_attention_2"
+
+
+@pytest.mark.parametrize(
+    ("rate", "lora", "says"),
+    [
+        ("projector_learning_rate", {}, r"set lora\.projector to adapted or trained"),
+        ("vision_tower_learning_rate", {"projector": "trained"}, r"set lora\.vision_tower"),
+    ],
+)
+def test_a_learning_rate_for_what_is_frozen_is_refused(rate, lora, says):
+    with pytest.raises(ValidationError, match=says):
+        TrainingHyperparameters(lora=lora, **{rate: 1e-5})
+
+
+def test_a_learning_rate_for_what_is_trained_passes():
+    lora = {"projector": "trained", "vision_tower": True}
+    chosen = TrainingHyperparameters(lora=lora, projector_learning_rate=1e-5, vision_tower_learning_rate=1e-6)
+    assert (chosen.projector_learning_rate, chosen.vision_tower_learning_rate) == (1e-5, 1e-6)

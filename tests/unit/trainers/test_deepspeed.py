@@ -32,6 +32,15 @@ CASES = {
         "max_grad_norm": 0.3,
         "trainable": 500_000_000,
     },
+    "gpu_zero2_offload_fp16": {
+        "micro_batch": 2,
+        "world_size": 4,
+        "zero_stage": 2,
+        "precision": "fp16",
+        "offload_optimizer": True,
+        "pin_memory": True,
+    },
+    "cpu_zero1_offload": {"world_size": 2, "zero_stage": 1, "offload_optimizer": True},
 }
 
 
@@ -45,6 +54,11 @@ def test_the_configuration_is_the_golden_file_s(name):
 def test_what_is_not_there_is_refused_by_name(field, value):
     with pytest.raises(SettingsError, match=field):
         build_deepspeed_config(**{**BASE, field: value})
+
+
+def test_nothing_is_offloaded_that_is_not_sharded():
+    with pytest.raises(SettingsError, match="offloads the optimizer from stage 1 on"):
+        build_deepspeed_config(**{**BASE, "offload_optimizer": True})
 
 
 def test_deepspeed_starts_without_a_word_or_a_compiler_and_takes_every_golden_file():
@@ -73,4 +87,7 @@ for path in sys.argv[1:]:
 """
     paths = [str(GOLDEN / f"{name}.json") for name in CASES]
     out = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, check=False)
-    assert (out.returncode, out.stdout.splitlines()) == (0, ["0 16 1.0", "2 16 1.0", "1 256 0.3"]), out.stderr
+    assert (out.returncode, out.stdout.splitlines()) == (
+        0,
+        ["0 16 1.0", "2 16 1.0", "1 256 0.3", "2 8 1.0", "1 32 1.0"],
+    ), out.stderr

@@ -1,0 +1,89 @@
+"""The model that is trained: base, adapter, and what of it has a learning rate of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from sam2vlm.config import ModelRegistry, Precision
+from sam2vlm.modeling.attention import require_attention
+from sam2vlm.modeling.checkpointing import checkpoint_activations
+from sam2vlm.modeling.loading import load_model
+from sam2vlm.modeling.lora import add_lora
+from sam2vlm.modeling.source import ModelSource
+from sam2vlm.trainers.parameter_groups import part_rates
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+    from sam2vlm.config import TrainingConfig
+
+__all__ = ["adapted_model", "precision_of"]
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def adapted_model(
+    config: TrainingConfig, *, folder: Path, digest: str
+) -> tuple[PeftModel, dict[tuple[str, ...], float]]:
+    """Return the base with a fresh adapter, and the learning rates of parts that have their own.
+
+    Args:
+        config: The run's configuration.
+        folder: The base model's files.
+        digest: Of them.
+
+    Raises:
+        SettingsError: The settings do not fit the model or this machine.
+        DataError: The model's weights cannot be read.
+    """
+    base = _base(config, folder=folder, digest=digest)
+    training, lora = config.training, config.training.lora
+    assert lora is not None  # noqa: S101  told to mypy; other methods are refused in training_config
+    rates = part_rates(
+        base, projector=training.projector_learning_rate, vision_tower=training.vision_tower_learning_rate
+    )
+    model = add_lora(
+        base,
+        target=config.target_modules,
+        rank=lora.rank,
+        alpha=lora.alpha,
+        dropout=lora.dropout,
+        base_model=config.model.name,
+        # Who names modules means them; the family's own expression must not leak.
+        language_model_only=lora.target_modules is None,
+        rslora=lora.rslora,
+        dora=lora.dora,
+        vision_tower=lora.vision_tower,
+        projector=lora.projector.value,
+    )
+    # Only now: wrapping a model that does so already, PEFT lets gradients run down to the words' embeddings as well.
+    whole, tower = config.devices.gradient_checkpointing, config.devices.vision_gradient_checkpointing
+    checkpoint_activations(
+        cast("PreTrainedModel", model.get_base_model()),
+        language_model=whole,
+        vision_tower=whole if tower is None else tower,
+    )
+    return model, rates
+
+
+def precision_of(config: TrainingConfig) -> str:
+    """Return ``fp32``, ``bf16`` or ``fp16``; what ``auto`` comes to depends on this machine."""
+    if config.devices.precision is not Precision.AUTO:
+        return config.devices.precision.value
+    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
+
+
+def _base(config: TrainingConfig, *, folder: Path, digest: str) -> PreTrainedModel:
+    dtype, attention = DTYPES[precision_of(config)], config.devices.attention.value
+    require_attention(attention, dtype=dtype)
+    return load_model(
+        ModelSource(name=config.model.name, folder=folder, digest=digest),
+        class_name=ModelRegistry.get(config.model.name).class_name,
+        dtype=dtype,
+        attention=attention,
+    )
