@@ -20,6 +20,8 @@ def main() -> None:
     import torch
     from datasets import load_from_disk
 
+    from sam2vlm.config import ModelRegistry
+    from sam2vlm.modeling.boxes import boxes_of
     from sam2vlm.modeling.collator import Collator
     from sam2vlm.modeling.determinism import make_deterministic, quiet_libraries
     from sam2vlm.modeling.encoding import Encoder
@@ -33,7 +35,8 @@ def main() -> None:
     make_deterministic(0, threads=threads)
     processor: Any = load_processor(folder, name="tiny-llava")
     split = load_from_disk(str(run / "prepare" / "dataset" / "train"))
-    kept, _ = select_samples(split, Encoder(processor), decimals=2, max_length=1024, max_dropped_share=0)
+    boxes = boxes_of(ModelRegistry.get("tiny-llava"), processor)
+    kept, _ = select_samples(split, Encoder(processor), boxes=boxes, max_length=1024, max_dropped_share=0)
     samples = Samples(split, kept, processor=processor, cache_mb=1024)
     collate = Collator(pad_token_id=int(processor.tokenizer.pad_token_id), answers_only=True)
     source = ModelSource("tiny-llava", folder, "")

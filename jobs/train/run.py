@@ -15,11 +15,13 @@ from sam2vlm.checkpoints import BestModelTracker, CheckpointManager
 from sam2vlm.config import ModelRegistry
 from sam2vlm.errors import DataError, InterruptedRunError
 from sam2vlm.logs import get_logger
+from sam2vlm.modeling.boxes import boxes_of
 from sam2vlm.modeling.collator import Collator, can_keep_logits
 from sam2vlm.modeling.determinism import make_deterministic, quiet_libraries
 from sam2vlm.modeling.encoding import Encoder
 from sam2vlm.modeling.loading import load_processor
 from sam2vlm.modeling.lora import trainable_parameters
+from sam2vlm.modeling.pictures import bound_area
 from sam2vlm.modeling.samples import Samples, select_samples
 from sam2vlm.trainers.callbacks import EpochCallback, FiguresCallback, ScheduleCallback
 from sam2vlm.trainers.deepspeed import build_deepspeed_config, prepare_deepspeed
@@ -70,6 +72,7 @@ def train(
     )
     resume = manager.open(resume_step) if resume_step is not None else None
     processor = load_processor(model_folder, name=config.model.name)
+    bound_area(processor, max_pixels=config.data.max_pixels)
     data = _read_data(phase, settings, config, processor)
     if resume is None or not resume.manifest.complete:
         trainer = _build(
@@ -91,7 +94,7 @@ def train(
 
 
 def _read_data(phase: PhaseWork, settings: TrainSettings, config: TrainingConfig, processor: ProcessorMixin) -> Data:
-    entry = ModelRegistry.get(config.model.name)
+    boxes = boxes_of(ModelRegistry.get(config.model.name), processor)
     encoder = Encoder(processor)
 
     def of_split(path: str) -> tuple[Samples, Counts]:
@@ -99,7 +102,7 @@ def _read_data(phase: PhaseWork, settings: TrainSettings, config: TrainingConfig
         kept, counts = select_samples(
             split,
             encoder,
-            decimals=entry.boxes.decimals,
+            boxes=boxes,
             max_length=config.data.max_length,
             max_dropped_share=settings.samples.max_dropped_share,
             tasks=settings.samples.tasks,

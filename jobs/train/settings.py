@@ -119,6 +119,15 @@ class TrainSettings(JobSettings):
         ),
         json_schema_extra={"unit": "tokens", "unset": UNSET},
     )
+    max_pixels: int | None = Field(
+        default=None,
+        ge=3_136,
+        le=12_845_056,
+        description=(
+            "Larger pictures are made smaller than this, for families that take a picture at its own size (Qwen's)."
+        ),
+        json_schema_extra={"unit": "pixels", "unset": UNSET},
+    )
     training: TrainingOverrides = Field(default=TrainingOverrides(), description="What is optimized and how.")
     lora: LoRAOverrides = Field(default=LoRAOverrides(), description="The adapter.")
     devices: DeviceOverrides = Field(default=DeviceOverrides(), description="How the work lies on the hardware.")
@@ -168,6 +177,8 @@ def training_config(settings: TrainSettings) -> TrainingConfig:
         "val_path": VAL_PATH,
         "max_length": _max_length(settings, int(values["data"]["max_length"]), model),
     }
+    if settings.max_pixels is not None:
+        values["data"]["max_pixels"] = settings.max_pixels
     values["training"] = _training(values["training"], settings)
     for group in ("devices", "checkpoints", "tracking"):
         values[group] = merged(values[group], getattr(settings, group))

@@ -8,7 +8,7 @@ from PIL import Image
 
 from jobs.train.settings import TASKS
 from sam2vlm.artifacts import digest_of_file, read_manifest
-from sam2vlm.data_converter.instructions import FRAME_TASKS, GENERAL, box_convention
+from sam2vlm.data_converter.instructions import FRAME_TASKS, GENERAL, LlavaBoxes, box_convention
 from sam2vlm.modeling.targets import targets_of
 from sam2vlm.sample import write_sample
 
@@ -73,7 +73,7 @@ def test_all_tasks_and_general_data_reach_the_dataset_and_the_manifest(export, t
     # One dataset serves every family.
     train = load_from_disk(str(folder / "dataset"))["train"]
     for family in ("llava", "qwen2_5_vl", "paligemma"):
-        targets = targets_of(train, decimals=2, boxes=box_convention(family))
+        targets = targets_of(train, boxes=box_convention(family))
         assert len(targets) == sum(asked["train"].values())
         assert {item.answer for item in targets if item.task == "general"} <= {f"{{{n}}}" for n in range(40)}
     # Nobody has looked for objects in what comes from elsewhere, so it is no picture without objects.
@@ -97,7 +97,7 @@ def test_a_users_words_are_used_and_named_by_their_content(export, tmp_path, pre
     manifest = read_manifest(tmp_path / "run" / "prepare" / "manifest.json")
     assert manifest.inputs["templates"] == digest_of_file(words)
     train = load_from_disk(str(tmp_path / "run" / "prepare" / "dataset"))["train"]
-    targets = targets_of(train, decimals=2)
+    targets = targets_of(train, boxes=LlavaBoxes())
     assert {item.prompt for item in targets} == {"How many, {please}?"}
     # Half of the questions at most have one answer, and the manifest says how many had to go.
     left_out = manifest.facts["instructions"]["left_out"].get("same_answer", 0)

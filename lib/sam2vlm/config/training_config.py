@@ -89,6 +89,15 @@ class DataConfig(Group):
         json_schema_extra=unit("tokens"),
     )
 
+    max_pixels: int = Field(
+        default=1_003_520,
+        ge=3_136,
+        le=12_845_056,
+        description="Larger pictures are made smaller than this, for families that take a picture at its own size "
+        "(Qwen's); others bring every picture to a size of their own.",
+        json_schema_extra=unit("pixels"),
+    )
+
     @field_validator("train_path", "val_path", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> Any:

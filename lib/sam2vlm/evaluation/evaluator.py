@@ -15,6 +15,7 @@ from sam2vlm.evaluation.parsing import reading_summary
 from sam2vlm.evaluation.report import render_report, verdict
 from sam2vlm.logs import get_logger
 from sam2vlm.modeling.adapter import load_adapter
+from sam2vlm.modeling.boxes import boxes_of
 from sam2vlm.modeling.devices import choose_device, choose_dtype
 from sam2vlm.modeling.loading import load_model, load_processor
 
@@ -130,16 +131,17 @@ def _answers(
     asking: Mapping[str, int],
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of ``base``, ``tuned`` and ``ceiling``; both models are asked by the same processor."""
-    source, decimals = base.source, base.entry.boxes.decimals
+    source = base.source
     processor = load_processor(adapter, name=source.name)
+    boxes = boxes_of(base.entry, processor)
     model = load_model(source, class_name=base.entry.class_name, dtype=dtype)
     model.to(device)  # type: ignore[arg-type]  # a decorator of Transformers hides the signature
     model.eval()  # type: ignore[no-untyped-call]  # it has no annotations
-    before = predict(model, processor, split, frames, name="base", decimals=decimals, **asking)
+    before = predict(model, processor, split, frames, name="base", boxes=boxes, **asking)
     # The adapter goes onto the very model that has just answered: its weights are read once.
     adapted = load_adapter(model, adapter)
-    tuned = predict(adapted, processor, split, frames, name="tuned", decimals=decimals, **asking)
-    return {"base": before, "tuned": tuned, "ceiling": true_answers(frames, decimals=decimals)}
+    tuned = predict(adapted, processor, split, frames, name="tuned", boxes=boxes, **asking)
+    return {"base": before, "tuned": tuned, "ceiling": true_answers(frames, boxes=boxes)}
 
 
 def _write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

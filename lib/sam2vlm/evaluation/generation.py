@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, ProcessorMixin
 
+    from sam2vlm.data_converter.instructions.conventions import BoxConvention
     from sam2vlm.evaluation.frames import TestFrame
 
 __all__ = ["TASKS", "canonical_prompts", "predict", "true_answers"]
@@ -39,7 +40,7 @@ def predict(
     frames: Sequence[TestFrame],
     *,
     name: str,
-    decimals: int,
+    boxes: BoxConvention,
     batch_size: int,
     max_new_tokens: int,
 ) -> list[dict[str, Any]]:
@@ -51,7 +52,7 @@ def predict(
         split: Where the pictures are.
         frames: What to ask about.
         name: ``base`` or ``tuned``, for the progress.
-        decimals: Digits of a coordinate in the true answers' texts.
+        boxes: How the model's family writes boxes.
         batch_size: Questions in a batch; every batch is of one task.
         max_new_tokens: Longest answer in tokens.
 
@@ -64,21 +65,21 @@ def predict(
         questions = [Question(prompt, functools.partial(_picture, split, frame)) for frame in frames]
         answers = ask(model, processor, questions, batch_size=batch_size, max_new_tokens=max_new_tokens)
         told = track(answers, f"{name} model answers {task}", "answers", total=len(questions))
-        rows += [_row(frame, task, prompt, answer, decimals) for frame, answer in zip(frames, told, strict=True)]
+        rows += [_row(frame, task, prompt, answer, boxes) for frame, answer in zip(frames, told, strict=True)]
     return rows
 
 
-def true_answers(frames: Sequence[TestFrame], *, decimals: int) -> list[dict[str, Any]]:
+def true_answers(frames: Sequence[TestFrame], *, boxes: BoxConvention) -> list[dict[str, Any]]:
     """Return what a model that always says the true text would have answered, in the form of :func:`predict`."""
     return [
-        _row(frame, task, prompt, Answer(_true_text(frame, task, decimals), finished=True), decimals)
+        _row(frame, task, prompt, Answer(_true_text(frame, task, boxes), finished=True), boxes)
         for task, prompt in canonical_prompts().items()
         for frame in frames
     ]
 
 
-def _row(frame: TestFrame, task: str, prompt: str, answer: Answer, decimals: int) -> dict[str, Any]:
-    reading = _read(frame, task, answer.text)
+def _row(frame: TestFrame, task: str, prompt: str, answer: Answer, boxes: BoxConvention) -> dict[str, Any]:
+    reading = _read(frame, task, answer.text, boxes)
     row: dict[str, Any] = {
         "sample_id": frame.sample_id,
         "task": task,
@@ -86,7 +87,7 @@ def _row(frame: TestFrame, task: str, prompt: str, answer: Answer, decimals: int
         "answer": answer.text,
         "finished": answer.finished,
         "unreadable": list(reading.unreadable),
-        "truth": {"answer": _true_text(frame, task, decimals)},
+        "truth": {"answer": _true_text(frame, task, boxes)},
     }
     if task == "detect":
         row["objects"] = [{"label": item.label, "bbox": list(item.bbox)} for item in reading.objects]
@@ -97,13 +98,13 @@ def _row(frame: TestFrame, task: str, prompt: str, answer: Answer, decimals: int
     return row
 
 
-def _read(frame: TestFrame, task: str, text: str) -> Reading:
-    return read_objects(text, frame.width, frame.height) if task == "detect" else read_count(text)
+def _read(frame: TestFrame, task: str, text: str, boxes: BoxConvention) -> Reading:
+    return read_objects(text, frame.width, frame.height, boxes) if task == "detect" else read_count(text)
 
 
-def _true_text(frame: TestFrame, task: str, decimals: int) -> str:
+def _true_text(frame: TestFrame, task: str, boxes: BoxConvention) -> str:
     objects: list[Mapping[str, Any]] = list(frame.objects)
-    return answer_text(task, objects, frame.width, frame.height, decimals)
+    return answer_text(task, objects, frame.width, frame.height, boxes=boxes)
 
 
 def _picture(split: Dataset, frame: TestFrame) -> Any:

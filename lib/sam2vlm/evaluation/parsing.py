@@ -7,11 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sam2vlm.data_converter.instructions.box_text import parse_objects
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sam2vlm.data_converter.instructions.conventions import BoxConvention
     from sam2vlm.data_converter.instructions.seen_objects import SeenObject
 
 __all__ = ["Reading", "read_count", "read_objects", "reading_summary"]
@@ -35,15 +34,16 @@ class Reading:
     unreadable: tuple[str, ...] = ()
 
 
-def read_objects(text: str, width: int, height: int) -> Reading:
+def read_objects(text: str, width: int, height: int, boxes: BoxConvention) -> Reading:
     """Read labels and boxes.
 
     Args:
         text: The whole answer.
         width: The frame's width in pixels.
         height: Its height in pixels.
+        boxes: How the model's family writes boxes.
     """
-    parsed = parse_objects(text, width, height)
+    parsed = boxes.parse_objects(text, width, height)
     return Reading(objects=parsed.objects, unreadable=parsed.problems)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from peft import PeftModel
+    from torch import Tensor
 
     from sam2vlm.modeling.encoding import Encoded
 
@@ -44,9 +45,10 @@ class Collator:
             samples: Items of :class:`sam2vlm.modeling.samples.Samples`.
 
         Returns:
-            ``input_ids``, ``attention_mask`` and ``labels`` (batch, length) of int64, the processor's picture
-            tensors joined along their first dimension, and ``sample_numbers`` (batch,) to name samples by. With
-            ``answers_only`` also ``logits_to_keep``, an integer, to which ``labels`` is cut: (batch, that many).
+            ``input_ids``, ``attention_mask`` and ``labels`` (batch, length) of int64, where the family has them the
+            tokens' types of the same shape, the processor's picture tensors joined along their first dimension, and
+            ``sample_numbers`` (batch,) to name samples by. With ``answers_only`` also ``logits_to_keep``, an integer,
+            to which ``labels`` is cut: (batch, that many).
         """
         encoded: list[Encoded] = [sample["encoded"] for sample in samples]
         length = -(-max(item.length for item in encoded) // self.multiple) * self.multiple
@@ -71,8 +73,35 @@ class Collator:
             "attention_mask": mask,
             "labels": labels,
             "sample_numbers": torch.tensor([sample["number"] for sample in samples]),
-            **{name: torch.cat([picture[name] for picture in pictures]) for name in pictures[0]},
+            **_types(encoded, length),
+            **{name: _joined([picture[name] for picture in pictures]) for name in pictures[0]},
         }
+
+
+def _types(encoded: Sequence[Encoded], length: int) -> dict[str, Tensor]:
+    """Return the tokens' types, (batch, length) each; what fills up a sample is text."""
+    return {
+        name: torch.tensor([[*item.types[name], *[0] * (length - item.length)] for item in encoded])
+        for name in encoded[0].types
+    }
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    """Join along the first dimension; the others are filled up with zeros to the largest.
+
+    Families that cut a picture into tiles give (1, tiles, 3, height, width), more tiles for a larger picture, and
+    their own processors fill a batch up in the same way.
+    """
+    sizes = [max(sides) for sides in zip(*(tensor.shape[1:] for tensor in tensors), strict=True)]
+    return torch.cat([_filled(tensor, sizes) for tensor in tensors])
+
+
+def _filled(tensor: Tensor, sizes: Sequence[int]) -> Tensor:
+    if list(tensor.shape[1:]) == list(sizes):
+        return tensor
+    filled = tensor.new_zeros(tensor.shape[0], *sizes)
+    filled[(slice(None), *(slice(side) for side in tensor.shape[1:]))] = tensor
+    return filled
 
 
 def can_keep_logits(model: PeftModel) -> bool:

@@ -6,6 +6,8 @@ at the start and is never cut, because a cut can go through the picture.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,13 +16,17 @@ from PIL import Image
 from sam2vlm.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from transformers import ProcessorMixin
 
     from sam2vlm.modeling.targets import Target
 
 __all__ = ["Encoded", "Encoder"]
+
+
+TOKEN_TYPES = ("mm_token_type_ids", "token_type_ids")
+PROBE = "answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +37,27 @@ class Encoded:
         target: What it was made from.
         tokens: All tokens, the picture's in full.
         supervised: How many of the last ones are the assistant's, its end token included.
+        types: What else the family's model reads of each token, by the name of its argument: 1 for those of the
+            picture and 0 for text. Empty for families that tell a picture by its token alone.
     """
 
     target: Target
     tokens: tuple[int, ...]
     supervised: int
+    types: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
 
     @property
     def length(self) -> int:
         """Tokens, the picture's included."""
         return len(self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """What stands for a picture: its text, and the arguments that tell its tokens from others."""
+
+    text: str
+    types: tuple[str, ...]
 
 
 class Encoder:
@@ -55,8 +72,7 @@ class Encoder:
         self._processor = cast("Any", processor)
         self._tokenizer = self._processor.tokenizer
         self._image_token = str(self._processor.image_token)
-        self._image_token_id = int(self._tokenizer.convert_tokens_to_ids(self._image_token))
-        self._pictures: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._pictures: dict[tuple[int, int], _Picture] = {}
 
     def encode(self, target: Target) -> Encoded:
         """Encode one sample.
@@ -67,8 +83,10 @@ class Encoder:
         """
         self._refuse_image_token(target)
         prompt = self.prompt_text(target.prompt)
-        text = prompt + self._completion(prompt, target)
-        before, whole = self._ids(prompt), self._ids(text)
+        picture = self._picture(target.width, target.height)
+        # Into the text and not into its tokens: blanks around a picture may join the question's own to one token.
+        shown = self._placed(prompt, picture)
+        before, whole = self._ids(shown), self._ids(shown + self._completion(prompt, target))
         if whole[: len(before)] != before:
             raise SettingsError(
                 "the tokens of the question change when the answer follows, so what is learnt is not what is asked "
@@ -76,15 +94,28 @@ class Encoder:
                 source="chat template",
                 found=prompt[-40:],
             )
-        return Encoded(target, self._with_picture(whole, target), len(whole) - len(before))
+        return Encoded(target, tuple(whole), len(whole) - len(before), self._types(whole, picture))
 
     def prompt_text(self, prompt: str) -> str:
         """Return the question as the model sees it when it is to answer: one picture, then the text."""
         return str(self._processor.apply_chat_template([_user(prompt)], add_generation_prompt=True, tokenize=False))
 
+    @functools.cached_property
+    def end_token(self) -> str:
+        """The token that ends an answer: the special one that the template writes behind it, or the tokenizer's own.
+
+        Some templates (LLaVA-1.5's among them) end an answer with a blank and no end token: a model that is trained
+        so never stops. Others end a turn with another token than a text (Gemma's among them).
+        """
+        text = str(self._processor.apply_chat_template([_user("?"), _assistant(PROBE)], tokenize=False))
+        behind = text.rpartition(PROBE)[2].lstrip()
+        added = self._tokenizer.added_tokens_decoder.values()
+        special = [token.content for token in added if token.special and behind.startswith(token.content)]
+        return max(special, key=len, default=str(self._tokenizer.eos_token))
+
     def _completion(self, prompt: str, target: Target) -> str:
         """Return what the assistant says: what the template puts before the answer, the answer, the end token."""
-        messages = [_user(target.prompt), {"role": "assistant", "content": [{"type": "text", "text": target.answer}]}]
+        messages = [_user(target.prompt), _assistant(target.answer)]
         text = str(self._processor.apply_chat_template(messages, add_generation_prompt=False, tokenize=False))
         lead, found, _rest = text.removeprefix(prompt).partition(target.answer)
         if not text.startswith(prompt) or not found or lead.strip():
@@ -94,9 +125,8 @@ class Encoder:
                 expected=prompt[-40:],
                 found=text[-80:],
             )
-        # Some templates (LLaVA-1.5's among them) end an answer with a blank and no end token: a model that is
-        # trained so never stops. What a template writes behind its end token belongs to the next turn.
-        return f"{lead}{target.answer}{self._tokenizer.eos_token}"
+        # What a template writes behind its end token belongs to the next turn.
+        return f"{lead}{target.answer}{self.end_token}"
 
     def _ids(self, text: str) -> list[int]:
         # As apply_chat_template(tokenize=True) does it: the start token is added where the template has none.
@@ -104,24 +134,36 @@ class Encoder:
         own = begin is not None and text.startswith(begin)
         return [int(token) for token in self._tokenizer(text, add_special_tokens=not own)["input_ids"]]
 
-    def _with_picture(self, tokens: Sequence[int], target: Target) -> tuple[int, ...]:
-        if tokens.count(self._image_token_id) != 1:
+    def _placed(self, prompt: str, picture: _Picture) -> str:
+        if prompt.count(self._image_token) != 1:
             raise SettingsError(
                 "the chat template does not place the picture once",
                 source="chat template",
                 expected=1,
-                found=tokens.count(self._image_token_id),
+                found=prompt.count(self._image_token),
             )
-        place = tokens.index(self._image_token_id)
-        return (*tokens[:place], *self._picture(target.width, target.height), *tokens[place + 1 :])
+        return prompt.replace(self._image_token, picture.text)
 
-    def _picture(self, width: int, height: int) -> tuple[int, ...]:
-        """Return the tokens that stand for a picture of this size. They depend on the size alone."""
+    def _picture(self, width: int, height: int) -> _Picture:
+        """Return what stands for a picture of this size. It depends on the size alone."""
         if (width, height) not in self._pictures:
             blank = Image.new("RGB", (width, height))
-            out = self._processor(images=[blank], text=[self._image_token], add_special_tokens=False)
-            self._pictures[width, height] = tuple(int(token) for token in out["input_ids"][0])
+            out = self._processor(
+                images=[blank], text=[self._image_token], add_special_tokens=False, return_text_replacement_offsets=True
+            )
+            (replaced,) = out["text_replacement_offsets"][0]
+            self._pictures[width, height] = _Picture(
+                replaced["replacement"],
+                # The name of the argument: Gemma 3 calls token_type_ids what others call mm_token_type_ids.
+                tuple(name for name in TOKEN_TYPES if name in out and self._processor.return_mm_token_type_ids),
+            )
         return self._pictures[width, height]
+
+    def _types(self, tokens: list[int], picture: _Picture) -> dict[str, tuple[int, ...]]:
+        if not picture.types:
+            return {}
+        (kinds,) = self._processor.create_mm_token_type_ids([tokens])
+        return dict.fromkeys(picture.types, tuple(map(int, kinds)))
 
     def _refuse_image_token(self, target: Target) -> None:
         for field in ("prompt", "answer"):
@@ -136,3 +178,7 @@ class Encoder:
 
 def _user(prompt: str) -> dict[str, Any]:
     return {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]}
+
+
+def _assistant(answer: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": [{"type": "text", "text": answer}]}

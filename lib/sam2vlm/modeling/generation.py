@@ -122,10 +122,12 @@ def encode_questions(processor: ProcessorMixin, questions: Sequence[Question], m
 
 
 def end_tokens(model: Model, processor: ProcessorMixin) -> list[int]:
-    """Return the tokens that end an answer: the tokenizer's, with which training ends it, and the model's own."""
+    """Return the tokens that end an answer: the one with which training ends it, the tokenizer's, the model's own."""
     own: Any = getattr(model.generation_config, "eos_token_id", None)
-    listed = own if isinstance(own, list) else [own]
-    return sorted({int(token) for token in [*listed, processor.tokenizer.eos_token_id] if token is not None})
+    tokenizer = processor.tokenizer
+    trained = tokenizer.convert_tokens_to_ids(Encoder(processor).end_token)
+    listed = [*(own if isinstance(own, list) else [own]), trained, tokenizer.eos_token_id]
+    return sorted({int(token) for token in listed if token is not None})
 
 
 def _placed(tensor: Tensor, model: Model) -> Tensor:

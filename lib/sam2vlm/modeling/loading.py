@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoProcessor, PretrainedConfig, PreTrainedModel, ProcessorMixin
 
 from sam2vlm.errors import DataError, SettingsError
+from sam2vlm.modeling.without_video import load_without_video, processor_class
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,10 +72,9 @@ def load_processor(folder: Path, *, name: str) -> ProcessorMixin:
     Raises:
         SettingsError: There is no processor for pictures with a tokenizer and a chat template.
     """
-    loader: Any = AutoProcessor  # carries no types
     try:
-        processor = loader.from_pretrained(folder, backend="pil", trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
+        processor = _processor(folder)
+    except (ImportError, OSError, ValueError, KeyError) as error:
         raise SettingsError("its processor cannot be loaded", source=name, field="model", found=error) from None
     missing = [part for part in ("image_processor", "tokenizer", "chat_template") if not getattr(processor, part, None)]
     if missing or not isinstance(processor, ProcessorMixin):
@@ -89,6 +89,14 @@ def load_processor(folder: Path, *, name: str) -> ProcessorMixin:
     if tokenizer.eos_token_id is None:
         raise SettingsError("its tokenizer has no end token, so no answer could ever end", source=name, field="model")
     return processor
+
+
+def _processor(folder: Path) -> Any:
+    kind = processor_class(folder)
+    if kind is not None and "video_processor" in kind.get_attributes():
+        return load_without_video(folder, kind)
+    loader: Any = AutoProcessor  # carries no types
+    return loader.from_pretrained(folder, backend="pil", trust_remote_code=False, local_files_only=True)
 
 
 def _config(folder: Path, name: str) -> PretrainedConfig:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import Dataset
 
 from sam2vlm.artifacts import Counts
 from sam2vlm.errors import DataError
-from sam2vlm.modeling.pictures import read_picture
+from sam2vlm.modeling.pictures import picture_tensors, read_picture
 from sam2vlm.modeling.targets import targets_of
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import ProcessorMixin
 
+    from sam2vlm.data_converter.instructions.conventions import BoxConvention
     from sam2vlm.modeling.encoding import Encoded, Encoder
 
 __all__ = ["Samples", "select_samples"]
@@ -29,8 +30,9 @@ MEGABYTE = 2**20
 class Samples(Dataset[dict[str, Any]]):
     """Encoded samples with their pictures.
 
-    An item is ``{"number": int, "encoded": Encoded, "picture": {name: Tensor}}``; the picture's tensors have a
-    leading dimension of one, as the family's processor gives them (``pixel_values`` of LLaVA: (1, 3, H, W)).
+    An item is ``{"number": int, "encoded": Encoded, "picture": {name: Tensor}}``; the picture's tensors are those
+    that the family's processor gives for it: ``pixel_values`` of LLaVA (1, 3, H, W), of families that cut a picture
+    into tiles (1, tiles, 3, H, W), of Qwen's (patches, values of a patch) with ``image_grid_thw`` (1, 3).
 
     Args:
         split: The rows, with their pictures.
@@ -44,7 +46,7 @@ class Samples(Dataset[dict[str, Any]]):
     ) -> None:
         self._split = split
         self.encoded = tuple(encoded)
-        self._image_processor: Any = cast("Any", processor).image_processor
+        self._processor: Any = processor
         self._cache: dict[int, dict[str, Tensor]] = {}
         self._room = cache_mb * MEGABYTE
 
@@ -66,7 +68,7 @@ class Samples(Dataset[dict[str, Any]]):
             return self._cache[row]
         target = encoded.target
         image = read_picture(self._split, row, sample_id=target.sample_id, width=target.width, height=target.height)
-        picture = dict(self._image_processor(images=[image], return_tensors="pt"))
+        picture = picture_tensors(self._processor, image)
         size = sum(tensor.nbytes for tensor in picture.values())
         if size <= self._room:
             self._room -= size
@@ -78,7 +80,7 @@ def select_samples(
     split: datasets.Dataset,
     encoder: Encoder,
     *,
-    decimals: int,
+    boxes: BoxConvention,
     max_length: int,
     max_dropped_share: float,
     tasks: Sequence[str] | None = None,
@@ -88,7 +90,7 @@ def select_samples(
     Args:
         split: Rows of ``RUN/prepare/dataset``.
         encoder: Of the model's family.
-        decimals: Digits of a coordinate.
+        boxes: How the model's family writes boxes.
         max_length: Longest sample in tokens, its picture's included.
         max_dropped_share: More than this share left out is an error.
         tasks: Only these questions; None takes all.
@@ -99,7 +101,7 @@ def select_samples(
     Raises:
         DataError: More than the allowed share would be left out, or nothing would be left.
     """
-    encoded = [encoder.encode(target) for target in targets_of(split, decimals=decimals, tasks=tasks)]
+    encoded = [encoder.encode(target) for target in targets_of(split, boxes=boxes, tasks=tasks)]
     kept = [item for item in encoded if item.length <= max_length]
     dropped = Counter({"too_long": len(encoded) - len(kept)} if len(kept) < len(encoded) else {})
     if dropped.total() > max_dropped_share * len(encoded):

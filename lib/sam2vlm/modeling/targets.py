@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sam2vlm.data_converter.instructions.answers import PLAIN_TASKS, written
-from sam2vlm.data_converter.instructions.conventions import LlavaBoxes
 from sam2vlm.data_converter.instructions.instruction import Instruction
 from sam2vlm.errors import DataError, SettingsError
 
@@ -43,23 +42,19 @@ class Target:
     height: int
 
 
-def targets_of(
-    split: Dataset, *, decimals: int, tasks: Sequence[str] | None = None, boxes: BoxConvention | None = None
-) -> list[Target]:
+def targets_of(split: Dataset, *, boxes: BoxConvention, tasks: Sequence[str] | None = None) -> list[Target]:
     """List the questions of a split with their answers, in the split's order.
 
     Args:
         split: Rows of ``RUN/prepare/dataset``, of this version or the first; the pictures are not read.
-        decimals: Digits of a coordinate, 0-1 of the padded square.
+        boxes: How the model's family writes boxes.
         tasks: Only these; None takes all.
-        boxes: Another family's convention in place of LLaVA's.
 
     Raises:
         DataError: An instruction cannot be written: it names what is not there, or was made by another version.
     """
     rows = split.remove_columns("image")
-    convention = boxes or LlavaBoxes(decimals)
-    return [target for row, frame in enumerate(rows) for target in _of_frame(row, frame, convention, tasks)]
+    return [target for row, frame in enumerate(rows) for target in _of_frame(row, frame, boxes, tasks)]
 
 
 def _of_frame(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sam2vlm.data_converter.instructions import LlavaBoxes
 from sam2vlm.evaluation.evaluator import frame_results
 from sam2vlm.evaluation.frames import TestFrame
 from sam2vlm.evaluation.generation import true_answers
@@ -39,7 +40,7 @@ def test_a_count_is_the_one_number_of_an_answer(text, count):
 
 def test_the_boxes_are_those_of_the_frame_not_of_the_padded_square():
     # 200 x 100 is padded by 50 above and below: y 0.25 of the square is the frame's upper edge.
-    reading = read_objects("fish [0.10, 0.25, 0.60, 0.75]; crab [0.5, 0.5", 200, 100)
+    reading = read_objects("fish [0.10, 0.25, 0.60, 0.75]; crab [0.5, 0.5", 200, 100, LlavaBoxes())
     assert [(item.label, item.bbox) for item in reading.objects] == [("fish", (20.0, 0.0, 100.0, 100.0))]
     assert len(reading.unreadable) == 1
 
@@ -80,7 +81,7 @@ def figures_of_the_truth(drawn, decimals):
         TestFrame(row=number, sample_id=f"v/{number:06d}", width=width, height=height, objects=tuple(objects))
         for number, (width, height, objects) in enumerate(drawn)
     ]
-    rows = true_answers(frames, decimals=decimals)
+    rows = true_answers(frames, boxes=LlavaBoxes(decimals))
     assert not any(row["unreadable"] for row in rows)
     return score_frames(frame_results(rows, frames))
 

@@ -14,6 +14,7 @@ from huggingface_hub import ModelCard
 
 from sam2vlm.artifacts import read_manifest
 from sam2vlm.config import ModelRegistry
+from sam2vlm.data_converter.instructions import LlavaBoxes
 from sam2vlm.evaluation.parsing import read_objects
 from sam2vlm.export.model_card import render_model_card
 from sam2vlm.export.snippets import adapter_snippet, boxes_snippet
@@ -119,7 +120,7 @@ def test_the_boxes_code_reads_what_our_parser_reads():
     found = re.findall(r"(.+?) (-?[\d.]+) (-?[\d.]+) (-?[\d.]+) (-?[\d.]+)\n", said.getvalue())
     expected = [
         (item.label, item.bbox[0], item.bbox[1], item.bbox[0] + item.bbox[2], item.bbox[1] + item.bbox[3])
-        for item in read_objects(answer, 200, 100).objects
+        for item in read_objects(answer, 200, 100, LlavaBoxes()).objects
     ]
     assert [name for name, *_ in found] == [name for name, *_ in expected] == ["fish", "sea weed"]
     for (_, *corners), (_, *right) in zip(found, expected, strict=True):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from sam2vlm.data_converter.instructions import LlavaBoxes
 from sam2vlm.modeling.collator import IGNORED, Collator, can_keep_logits
 from sam2vlm.modeling.lora import add_lora
 from sam2vlm.modeling.samples import Samples, select_samples
@@ -12,7 +13,7 @@ from tests.training_runs import split
 @pytest.fixture(scope="module")
 def items(encoder, processor):
     rows = split(4, tasks=("detect", "count", "describe"))
-    kept, _ = select_samples(rows, encoder, decimals=2, max_length=512, max_dropped_share=0)
+    kept, _ = select_samples(rows, encoder, boxes=LlavaBoxes(), max_length=512, max_dropped_share=0)
     samples = Samples(rows, kept, processor=processor, cache_mb=16)
     return [samples[number] for number in range(len(samples))]
 

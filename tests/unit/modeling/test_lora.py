@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from sam2vlm.config import ConfigPresets, ModelRegistry
+from sam2vlm.data_converter.instructions import LlavaBoxes
 from sam2vlm.errors import SettingsError
 from sam2vlm.modeling.collator import Collator
 from sam2vlm.modeling.lora import add_lora, trainable_parameters
@@ -58,7 +59,7 @@ def test_gradients_reach_every_layer_of_the_adapter(tiny_model, encoder, process
     if checkpointing:
         model.base_model.model.activation_checkpointing_enable({"use_reentrant": False})
     rows = split(2)
-    kept, _ = select_samples(rows, encoder, decimals=2, max_length=512, max_dropped_share=0)
+    kept, _ = select_samples(rows, encoder, boxes=LlavaBoxes(), max_length=512, max_dropped_share=0)
     samples = Samples(rows, kept, processor=processor, cache_mb=1)
     batch = Collator(pad_token_id=0)([samples[0], samples[1]])
     del batch["sample_numbers"]

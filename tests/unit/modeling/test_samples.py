@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from sam2vlm.data_converter.instructions import LlavaBoxes
 from sam2vlm.errors import DataError
 from sam2vlm.modeling.samples import Samples, select_samples
 from sam2vlm.modeling.targets import targets_of
@@ -11,13 +12,13 @@ from tests.training_runs import FEATURES, frame, split
 
 def select(rows, encoder, **options):
     return select_samples(
-        rows, encoder, **{"decimals": 2, "max_length": 512, "max_dropped_share": 0.01, "tasks": None, **options}
+        rows, encoder, **{"boxes": LlavaBoxes(), "max_length": 512, "max_dropped_share": 0.01, "tasks": None, **options}
     )
 
 
 def test_every_question_of_every_frame_is_a_sample_with_its_answer():
     rows = split(2, tasks=("detect", "count"))
-    targets = targets_of(rows, decimals=2)
+    targets = targets_of(rows, boxes=LlavaBoxes())
     assert [item.sample_id for item in targets] == [
         f"video/00000{number}#{task}" for number in (0, 1) for task in ("detect", "count")
     ]
@@ -28,7 +29,10 @@ def test_every_question_of_every_frame_is_a_sample_with_its_answer():
 
 def test_a_task_that_is_asked_twice_has_two_names():
     rows = split(1, tasks=("detect", "detect"))
-    assert [item.sample_id for item in targets_of(rows, decimals=2)] == ["video/000000#detect", "video/000000#detect.2"]
+    assert [item.sample_id for item in targets_of(rows, boxes=LlavaBoxes())] == [
+        "video/000000#detect",
+        "video/000000#detect.2",
+    ]
 
 
 def test_only_the_chosen_tasks_are_taken(encoder):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.models.florence2.processing_florence2 import Florence2PostProcessor
 
-from sam2vlm.data_converter.instructions import box_convention
+from sam2vlm.data_converter.instructions import LlavaBoxes, box_convention
 from sam2vlm.data_converter.instructions.instruction import Instruction
 from sam2vlm.errors import DataError
 from sam2vlm.modeling.targets import targets_of
@@ -32,7 +32,7 @@ def rows_of(*instructions):
 
 def test_a_dataset_of_the_first_version_gives_what_it_always_gave():
     rows = split(2, tasks=("detect", "count", "describe"))
-    targets = targets_of(rows, decimals=2)
+    targets = targets_of(rows, boxes=LlavaBoxes())
     objects = rows[0]["objects"]
     assert [item.prompt for item in targets[:3]] == [item["prompt"] for item in rows[0]["instructions"]]
     assert targets[0].answer.count("[") == len(objects)
@@ -42,7 +42,7 @@ def test_a_dataset_of_the_first_version_gives_what_it_always_gave():
 
 def test_prompts_of_the_first_version_have_no_places():
     row = {**frame(1), "instructions": [{"task": "count", "prompt": "How {many}}?", "language": "en"}]}
-    (target,) = targets_of(Dataset.from_list([row], features=FEATURES), decimals=2)
+    (target,) = targets_of(Dataset.from_list([row], features=FEATURES), boxes=LlavaBoxes())
     assert target.prompt == "How {many}}?"
 
 
@@ -63,12 +63,12 @@ def test_the_new_fields_become_text():
         Instruction("general", "Why {{so}}?", "und", answer="42"),
     )
     boxes = box_convention("qwen3_vl")
-    located, named, traced, general = targets_of(rows, decimals=2, boxes=boxes)
+    located, named, traced, general = targets_of(rows, boxes=boxes)
     assert located.answer == boxes.format_objects([thing], 96, 64)
     assert (named.prompt, named.answer) == (f"What is at {boxes.format_region((x, y, w, h), 96, 64)}?", "a {b}")
     assert boxes.parse_outlines(traced.answer, 96, 64).outlines[0].label == thing["label"]
     assert (general.prompt, general.answer, general.sample_id) == ("Why {so}?", "42", "video/000001#general")
-    assert targets_of(rows, decimals=2)[0].answer.startswith(f"{thing['label']} [0.")
+    assert targets_of(rows, boxes=LlavaBoxes())[0].answer.startswith(f"{thing['label']} [0.")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_new_fields_become_text():
 )
 def test_what_cannot_be_written_is_refused_in_one_sentence_with_its_frame(instruction, sentence):
     with pytest.raises(DataError, match=sentence) as told:
-        targets_of(rows_of(instruction), decimals=2)
+        targets_of(rows_of(instruction), boxes=LlavaBoxes())
     assert str(told.value).startswith("video/000001: ")
     assert "\n" not in str(told.value)
 

@@ -101,7 +101,7 @@ def choose_samples(split: Dataset, *, count: int, seed: int, boxes: BoxConventio
     chosen = sorted(heapq.nsmallest(count, range(len(split)), key=lambda row: _place(seed, row)))
     rows = split.select(chosen)
     targets: dict[int, list[Target]] = {}
-    for target in targets_of(rows, decimals=2, boxes=boxes):
+    for target in targets_of(rows, boxes=boxes):
         targets.setdefault(target.row, []).append(target)
     return [_sample(rows, row, targets.get(row, []), boxes) for row in range(len(chosen))]
 
