@@ -34,7 +34,9 @@ class ModelType(StrEnum):
     LLAVA_NEXT = "llava_next"
     LLAVA_ONEVISION = "llava_onevision"
     QWEN_VL = "qwen_vl"
+    QWEN2_VL = "qwen2_vl"
     QWEN2_5_VL = "qwen2_5_vl"
+    QWEN3_VL = "qwen3_vl"
     INSTRUCTBLIP = "instructblip"
 
 
