@@ -9,7 +9,7 @@ import transformers
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from sam2vlm.modeling.without_video import VideoSettings, pictures_only
-from tests.families.tiny import Family, tokenizer
+from tests.families.tiny import TEXT, Family, tokenizer
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, ProcessorMixin
@@ -36,14 +36,6 @@ TURNS = (
 # Before Qwen3 the template says this to whoever gives no system prompt.
 SYSTEM = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
 MOST_PIXELS = 12_544
-TEXT = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 1,
-    "max_position_embeddings": 512,
-}
 
 
 def processor(kind: str, *, patch: int, template: str) -> ProcessorMixin:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 import transformers
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
 if TYPE_CHECKING:
@@ -21,6 +21,15 @@ TEXTS = (
     "Locate every object in the picture. How many objects are there? Describe what you see.",
     "crab fish seal [0.10, 0.20, 0.30, 0.99]; (12,345),(678,901) none There are 2 objects: 1 crab and 1 fish.",
 )
+#: The language model's shape, small enough for a second of training.
+TEXT = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "max_position_embeddings": 512,
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,10 @@ class Family:
         model = getattr(transformers, self.class_name)(self.configuration(processor))
         # A frozen head of the usual small weights cannot tell tokens apart, so no adapter before it could learn.
         torch.nn.init.normal_(model.get_output_embeddings().weight, std=0.5)
+        # Gemma 3's projector starts at zero and would show nothing.
+        for weight in model.parameters():
+            if weight.ndim > 1 and not weight.any():
+                torch.nn.init.normal_(weight, std=0.2)
         model.save_pretrained(folder)
         processor.save_pretrained(folder)
 
@@ -79,6 +92,10 @@ def tokenizer(
         show_progress=False,
     )
     made.train_from_iterator(TEXTS, trainer)
+    if begin is not None:
+        made.post_processor = processors.TemplateProcessing(
+            single=f"{begin} $A", special_tokens=[(begin, made.token_to_id(begin))]
+        )
     return PreTrainedTokenizerFast(
         tokenizer_object=made,
         bos_token=begin,

@@ -38,6 +38,8 @@ class ModelType(StrEnum):
     QWEN2_5_VL = "qwen2_5_vl"
     QWEN3_VL = "qwen3_vl"
     INSTRUCTBLIP = "instructblip"
+    INTERNVL = "internvl"
+    GEMMA3 = "gemma3"
 
 
 class BoxConvention(BaseModel):

@@ -117,8 +117,8 @@ class Encoder:
         """Return what the assistant says: what the template puts before the answer, the answer, the end token."""
         messages = [_user(target.prompt), _assistant(target.answer)]
         text = str(self._processor.apply_chat_template(messages, add_generation_prompt=False, tokenize=False))
-        lead, found, _rest = text.removeprefix(prompt).partition(target.answer)
-        if not text.startswith(prompt) or not found or lead.strip():
+        lead = self._lead(prompt, text, target.answer)
+        if lead is None:
             raise SettingsError(
                 "the answer does not follow the question's end as the chat template writes it",
                 source="chat template",
@@ -127,6 +127,16 @@ class Encoder:
             )
         # What a template writes behind its end token belongs to the next turn.
         return f"{lead}{target.answer}{self.end_token}"
+
+    @staticmethod
+    def _lead(prompt: str, text: str, answer: str) -> str | None:
+        """Return the blanks between question and answer, or None where the answer does not follow."""
+        if not text.startswith(prompt):
+            # LLaVA-OneVision's template writes other blanks before an answer than where it asks for one, and a
+            # model that is asked later sees the latter.
+            return "" if text.removeprefix(prompt.rstrip()).lstrip().startswith(answer) else None
+        lead, found, _rest = text.removeprefix(prompt).partition(answer)
+        return lead if found and not lead.strip() else None
 
     def _ids(self, text: str) -> list[int]:
         # As apply_chat_template(tokenize=True) does it: the start token is added where the template has none.

@@ -111,7 +111,8 @@ def encode_questions(processor: ProcessorMixin, questions: Sequence[Question], m
     begin = processor.tokenizer.bos_token
     batch = processor(
         text=texts,
-        images=[question.read_picture() for question in questions],
+        # By question: some families take a flat list for the pictures of one.
+        images=[[question.read_picture()] for question in questions],
         padding=True,
         padding_side="left",
         # As in training: the start token is added where the template has none.
