@@ -10,6 +10,7 @@ from datasets import Dataset, load_from_disk
 
 from jobs.train.facts import Data, training_facts
 from jobs.train.model import adapted_model, precision_of
+from jobs.train.plan import plan_before_loading, visible_card
 from jobs.train.records import open_sinks_of, plot_run
 from sam2vlm.checkpoints import BestModelTracker, CheckpointManager
 from sam2vlm.config import ModelRegistry
@@ -56,11 +57,17 @@ def train(
 
     Raises:
         InterruptedRunError: Stopped by a signal, behind a checkpoint.
+        SettingsError: A training step cannot fit this GPU.
         DataError: The data cannot be trained on, or nothing was learned from it.
     """
     interruption = Interruption()
     interruption.listen()
     quiet_libraries()
+    card = visible_card() if int(os.environ["RANK"]) == 0 else None
+    if card is not None:
+        plan_before_loading(
+            config, card, precision=precision_of(config), model_folder=model_folder, force=settings.force_plan
+        )
     make_deterministic(settings.seed, threads=settings.threads)
     # Also where there is only something left to publish: the manifest names the versions of what is loaded.
     prepare_deepspeed()

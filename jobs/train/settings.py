@@ -145,6 +145,7 @@ class TrainSettings(JobSettings):
         default=True,
         description="Fail where the best validation loss is not below the one before the first step.",
     )
+    force_plan: bool = Field(default=False, description="Train although the plan says that a step cannot fit this GPU.")
     model_folder: Path | None = Field(
         default=None,
         description="The model's files on this machine, in place of the registry's checkpoint for it.",

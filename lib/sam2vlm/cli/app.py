@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from sam2vlm.cli import cluster, config, models, phases, presets, run, runs, settings
+from sam2vlm.cli import cluster, config, models, phases, plan, presets, run, runs, settings
 from sam2vlm.cli.lazy import LazyGroup
 from sam2vlm.errors import Sam2vlmError, from_os_error
 
@@ -49,6 +49,7 @@ def preview() -> None:
 app.command(rich_help_panel=TOOLS)(settings.settings)
 app.command(rich_help_panel=TOOLS)(presets.presets)
 app.command(rich_help_panel=TOOLS)(models.models)
+app.command(rich_help_panel=TOOLS)(plan.plan)
 app.add_typer(config.config, name="config", rich_help_panel=TOOLS)
 app.add_typer(runs.runs, name="runs", rich_help_panel=TOOLS)
 app.add_typer(cluster.cluster, name="cluster", rich_help_panel=TOOLS)

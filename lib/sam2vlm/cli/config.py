@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from sam2vlm.config import TrainingConfig
 
-__all__ = ["config"]
+__all__ = ["config", "configuration_of_environment", "read_configuration"]
 
 Which = Annotated[
     str | None,
@@ -34,7 +34,7 @@ def show(which: Which = None, *, as_json: AsJson = False) -> None:
     from sam2vlm.cli.settings_table import fields_of, unit_of
     from sam2vlm.cli.tables import print_table
 
-    found = _of_environment() if which is None else _read(which)
+    found = configuration_of_environment() if which is None else read_configuration(which)
     values = found.model_dump(mode="json")
     if as_json:
         typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
@@ -54,7 +54,7 @@ def diff(before: One, after: One, *, as_json: AsJson = False) -> None:
     from sam2vlm.cli.tables import print_json, print_table
     from sam2vlm.config.differences import differences
 
-    found = differences(_read(before), _read(after))
+    found = differences(read_configuration(before), read_configuration(after))
     if as_json:
         print_json([{"field": item.field, "before": item.before, "after": item.after} for item in found])
     elif not found:
@@ -69,7 +69,7 @@ def validate(which: One) -> None:
     """Check a configuration: its values, what they mean together, and whether this version can train it."""
     from sam2vlm.config import refuse_unsupported
 
-    found = _read(which)
+    found = read_configuration(which)
     refuse_unsupported(found)
     typer.echo(
         f"{which} is valid: {found.model.name}, {found.training.method.value}, {found.training.num_epochs} epochs."
@@ -84,7 +84,7 @@ def schema() -> None:
     typer.echo(json.dumps(TrainingConfig.model_json_schema(), ensure_ascii=False, indent=2))
 
 
-def _read(which: str) -> TrainingConfig:
+def read_configuration(which: str) -> TrainingConfig:
     """Return the preset of that name, else what the file says; a file is known by its suffix or by being there."""
     from sam2vlm.config import ConfigPresets, TrainingConfig
 
@@ -94,7 +94,8 @@ def _read(which: str) -> TrainingConfig:
     return ConfigPresets.get(which, data_path="prepare/dataset/train", val_path="prepare/dataset/val")
 
 
-def _of_environment() -> TrainingConfig:
+def configuration_of_environment() -> TrainingConfig:
+    """Return what the train phase would make of the environment."""
     from jobs.catalog import known_names
     from jobs.job_settings import load_settings
     from jobs.train.settings import TrainSettings, training_config

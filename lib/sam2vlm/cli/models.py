@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 __all__ = ["models"]
 
 COLUMNS = ("Name", "Type", "Parameters", "Image tokens", "Boxes", "LoRA, batch 4", "Licence", "In this version")
+CAPTION = "GB by formula, at rank 64; `sam2vlm plan` simulates a training step."
 
 
 def models(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Show the models: size, box convention, memory for LoRA, licence, and which can be trained."""
     from sam2vlm.cli.tables import print_json, print_table
-    from sam2vlm.config import ModelRegistry
+    from sam2vlm.config import ModelRegistry, estimate_memory
 
     entries = [ModelRegistry.get(name) for name in ModelRegistry.names()]
     if as_json:
@@ -26,21 +27,20 @@ def models(*, as_json: Annotated[bool, typer.Option("--json", help="For programs
                 {
                     **entry.model_dump(mode="json"),
                     "trainable": entry.trainable,
-                    "memory": dict(ModelRegistry.estimate_vram_requirements(entry.name)),
+                    "memory": dict(estimate_memory(entry)),
                 }
                 for entry in entries
             ]
         )
         return
-    print_table(
-        "Models (SAM2VLM_MODEL)", COLUMNS, [_cells(entry) for entry in entries], caption="GB are estimates, at rank 64."
-    )
+    print_table("Models (SAM2VLM_MODEL)", COLUMNS, [_cells(entry) for entry in entries], caption=CAPTION)
 
 
 def _cells(entry: ModelEntry) -> tuple[str, ...]:
-    from sam2vlm.config import ModelRegistry
+    from sam2vlm.config import estimate_memory
 
-    needed = ModelRegistry.estimate_vram_requirements(entry.name)
+    # A simulation takes seconds a model, a list of all models must not.
+    needed = estimate_memory(entry)
     return (
         entry.name,
         entry.type.value,

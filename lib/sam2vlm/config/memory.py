@@ -1,7 +1,8 @@
-"""What training a model needs on one GPU: an analytic estimate, before anything is loaded."""
+"""What training a model needs on one GPU, before anything is loaded: by simulation, or by formula without torch."""
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING, Protocol
 
 from sam2vlm.errors import SettingsError
@@ -9,7 +10,7 @@ from sam2vlm.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["GPUS", "ModelShape", "adapter_parameters", "estimate_memory"]
+__all__ = ["GPUS", "ModelShape", "adapter_parameters", "estimate_memory", "simulate_memory"]
 
 GB = 1e9
 
@@ -33,8 +34,19 @@ NF4_BYTES = 4.127 / 8
 SMALL_MODEL = 100_000_000
 
 
+LIBRARIES = ("torch", "transformers", "peft")
+
+
 class ModelShape(Protocol):
     """The dimensions that the estimate reads; a registry entry has them."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the registry."""
+
+    @property
+    def class_name(self) -> str:
+        """Its class in Transformers."""
 
     @property
     def parameters(self) -> int:
@@ -79,7 +91,7 @@ def estimate_memory(
     quantized: bool = False,
     gradient_checkpointing: bool = True,
 ) -> Mapping[str, float | str]:
-    """Estimate the memory of one process that trains a model with AdamW in mixed precision, nothing sharded.
+    """Estimate by formula the memory of one process that trains with AdamW in mixed precision, nothing sharded.
 
     With N weights, T trained ones, b samples of s tokens, L layers, width h, keys and values k, feed-forward width
     f and v tokens in the vocabulary, in bytes:
@@ -134,6 +146,70 @@ def estimate_memory(
     total = sum(parts.values()) / GB
     rounded = {name: round(size / GB, 2) for name, size in parts.items()}
     return {"total_vram_gb": round(total, 2), "recommended_gpu": _recommended(model, total), **rounded}
+
+
+def simulate_memory(
+    model: ModelShape,
+    *,
+    use_lora: bool = True,
+    batch_size: int = 4,
+    rank: int = 64,
+    max_length: int = 2048,
+    quantized: bool = False,
+    gradient_checkpointing: bool = True,
+) -> Mapping[str, float | str]:
+    """Take the memory of one process from a simulated step of the real architecture; see docs/plan.md.
+
+    Where torch is not installed, or a family cannot be built from the registry's dimensions, the formula of
+    :func:`estimate_memory` answers.
+
+    Args:
+        model: The model, of the registry.
+        use_lora: As in :func:`estimate_memory`, and so are the others.
+        batch_size: Samples in one forward pass.
+        rank: The adapter's rank.
+        max_length: Tokens of the longest sample.
+        quantized: Hold the language model's projections in 4 bits.
+        gradient_checkpointing: Compute the activations twice instead of keeping them.
+
+    Returns:
+        What :func:`estimate_memory` does, and ``estimated_by``: ``simulation`` or ``formula``.
+
+    Raises:
+        SettingsError: As there.
+    """
+    by_formula = estimate_memory(
+        model,
+        use_lora=use_lora,
+        batch_size=batch_size,
+        rank=rank,
+        max_length=max_length,
+        quantized=quantized,
+        gradient_checkpointing=gradient_checkpointing,
+    )
+    if any(importlib.util.find_spec(library) is None for library in LIBRARIES):
+        return {**by_formula, "estimated_by": "formula"}
+    # Upwards, here alone: the registry's answer comes from the models' real classes. Imported when it is asked for.
+    from sam2vlm.modeling.simulation import can_simulate, simulate_lengths
+
+    if not can_simulate(model.class_name):
+        return {**by_formula, "estimated_by": "formula"}
+    parts = simulate_lengths(
+        model.name,
+        method="full" if not use_lora else "qlora" if quantized else "lora",
+        batch_size=batch_size,
+        rank=rank,
+        tokens=min(max_length, model.max_positions),
+        gradient_checkpointing=gradient_checkpointing,
+    )
+    total = sum(parts.values()) / GB
+    named = {f"{'runtime' if part == 'workspace' else part}_gb": round(size / GB, 2) for part, size in parts.items()}
+    return {
+        "total_vram_gb": round(total, 2),
+        "recommended_gpu": _recommended(model, total),
+        **named,
+        "estimated_by": "simulation",
+    }
 
 
 def adapter_parameters(model: ModelShape, rank: int) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sam2vlm.config.memory import estimate_memory
+from sam2vlm.config.memory import simulate_memory
 from sam2vlm.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class ModelRegistry:
     def estimate_vram_requirements(
         cls, name: str, *, use_lora: bool = True, batch_size: int = 4, **options: Any
     ) -> Mapping[str, Any]:
-        """Estimate what training needs on one GPU; see :func:`sam2vlm.config.memory.estimate_memory`.
+        """Estimate what training needs on one GPU; see :func:`sam2vlm.config.memory.simulate_memory`.
 
         Args:
             name: A model of the registry.
@@ -184,12 +184,12 @@ class ModelRegistry:
             options: ``rank``, ``max_length``, ``quantized``, ``gradient_checkpointing``, as there.
 
         Returns:
-            ``total_vram_gb``, ``recommended_gpu`` and the parts in GB.
+            ``total_vram_gb``, ``recommended_gpu``, the parts in GB, and ``estimated_by``.
 
         Raises:
             SettingsError: The name is unknown, or a number makes no sense.
         """
-        return estimate_memory(cls.get(name), use_lora=use_lora, batch_size=batch_size, **options)
+        return simulate_memory(cls.get(name), use_lora=use_lora, batch_size=batch_size, **options)
 
 
 @functools.cache

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sam2vlm.modeling.source import ModelSource
 
-__all__ = ["load_model", "load_processor"]
+__all__ = ["load_model", "load_processor", "read_config"]
 
 
 def load_model(source: ModelSource, *, class_name: str, dtype: torch.dtype, attention: str = "sdpa") -> PreTrainedModel:
@@ -34,8 +34,7 @@ def load_model(source: ModelSource, *, class_name: str, dtype: torch.dtype, atte
         SettingsError: The folder holds another kind of model.
         DataError: A weight is missing, unexpected or of another shape.
     """
-    config = _config(source.folder, source.name)
-    _require_class(source, config, class_name)
+    config = read_config(source.folder, name=source.name, class_name=class_name)
     model_class = getattr(transformers, class_name)
     try:
         model, report = model_class.from_pretrained(
@@ -99,24 +98,35 @@ def _processor(folder: Path) -> Any:
     return loader.from_pretrained(folder, backend="pil", trust_remote_code=False, local_files_only=True)
 
 
-def _config(folder: Path, name: str) -> PretrainedConfig:
+def read_config(folder: Path, *, name: str, class_name: str) -> PretrainedConfig:
+    """Read a model's configuration; no weight is looked at.
+
+    Args:
+        folder: Where it is.
+        name: The model's name, for messages.
+        class_name: The class that the registry says it has.
+
+    Raises:
+        SettingsError: It cannot be read, or is that of another kind of model.
+    """
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError) as error:
         raise SettingsError("its configuration cannot be read", source=name, field="model", found=error) from None
     assert isinstance(config, PretrainedConfig)  # noqa: S101  told to mypy
+    _require_class(name, config, class_name)
     return config
 
 
-def _require_class(source: ModelSource, config: PretrainedConfig, class_name: str) -> None:
+def _require_class(name: str, config: PretrainedConfig, class_name: str) -> None:
     found = list(config.architectures or [])
     if getattr(config, "vision_config", None) is None:
         raise SettingsError(
-            "is not a vision-language model", source=source.name, field="model", expected=class_name, found=found
+            "is not a vision-language model", source=name, field="model", expected=class_name, found=found
         )
     if class_name not in found:
         raise SettingsError(
-            "the model is of another class than its type", source=source.name, expected=class_name, found=found
+            "the model is of another class than its type", source=name, expected=class_name, found=found
         )
 
 

@@ -1,4 +1,4 @@
-"""The memory estimate: counted by hand, against PEFT, and against what others publish."""
+"""The memory estimate by formula: counted by hand, against PEFT, and against what others publish."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ PARTS = ("weights_gb", "adapter_gb", "gradients_gb", "optimizer_gb", "activation
 
 
 def estimate(name, **options):
-    return ModelRegistry.estimate_vram_requirements(name, **options)
+    return estimate_memory(ModelRegistry.get(name), **options)
 
 
 def test_the_specifications_call_gives_a_total_and_a_card():
     needed = estimate(LLAVA_7B, use_lora=True, batch_size=4)
     assert needed["recommended_gpu"] == "40 GB (A100)"
     assert needed["total_vram_gb"] == pytest.approx(sum(needed[part] for part in PARTS), abs=0.05)
-    assert dict(ModelRegistry().estimate_vram_requirements(LLAVA_7B, use_lora=True, batch_size=4)) == dict(needed)
 
 
 def test_the_7b_model_counted_by_hand():
@@ -117,3 +116,23 @@ def test_nonsense_is_refused(options, says):
 def test_an_unknown_model_is_refused_with_the_nearest():
     with pytest.raises(SettingsError, match="tiny-llava"):
         estimate("tiny-lava")
+
+
+def test_the_registry_answers_from_a_simulated_step():
+    from sam2vlm.config.workload import Workload
+    from sam2vlm.modeling.simulation import simulate
+
+    options = {"batch_size": 2, "rank": 8, "max_length": 256}
+    needed = ModelRegistry().estimate_vram_requirements("tiny-llava", use_lora=True, **options)
+    step = simulate(Workload(model="tiny-llava", batch_size=2, rank=8, tokens=256))
+    assert needed["estimated_by"] == "simulation"
+    assert needed["total_vram_gb"] == pytest.approx(step.total / 1e9, abs=0.01)
+    assert {f"{part.replace('workspace', 'runtime')}_gb" for part in step.parts} == set(PARTS)
+    assert needed["recommended_gpu"].startswith("none needed")
+
+
+def test_a_family_that_cannot_be_simulated_and_a_machine_without_torch_take_the_formula(monkeypatch):
+    name = "Qwen/Qwen2.5-VL-7B-Instruct"
+    assert ModelRegistry.estimate_vram_requirements(name) == {**estimate(name), "estimated_by": "formula"}
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert ModelRegistry.estimate_vram_requirements(LLAVA_7B) == {**estimate(LLAVA_7B), "estimated_by": "formula"}

@@ -1,0 +1,155 @@
+"""The real classes of Transformers without their weights: from a checkpoint's configuration, or from the registry's."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import transformers
+from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, PretrainedConfig, PreTrainedModel
+
+from sam2vlm.config.model_registry import ModelRegistry
+from sam2vlm.errors import SettingsError
+from sam2vlm.modeling.checkpointing import checkpoint_activations
+from sam2vlm.modeling.loading import read_config
+from sam2vlm.modeling.lora import add_lora
+from sam2vlm.modeling.parts import LANGUAGE_MODEL
+from sam2vlm.modeling.simulation.kernels import fused_attention, quantize
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from sam2vlm.config.model_registry import ModelEntry
+    from sam2vlm.config.workload import Workload
+
+__all__ = ["DTYPES", "build_model", "can_simulate", "model_config", "one_batch"]
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+#: Families whose batch :func:`one_batch` knows.
+SIMULATED = frozenset({"LlavaForConditionalGeneration"})
+
+
+def can_simulate(class_name: str) -> bool:
+    """Return whether a step of this class of Transformers can be simulated."""
+    return class_name in SIMULATED
+
+
+def model_config(entry: ModelEntry, folder: Path | None = None) -> PretrainedConfig:
+    """Return a model's configuration without asking a hub.
+
+    Args:
+        entry: The registry's.
+        folder: A checkpoint's; its ``config.json`` is taken before the registry's dimensions.
+
+    Raises:
+        SettingsError: The class is not one that can be simulated, or the checkpoint is of another.
+    """
+    if not can_simulate(entry.class_name):
+        raise SettingsError(
+            "its training step cannot be simulated in this version; `sam2vlm models` has an estimate by formula",
+            field="model",
+            expected=f"a {' or '.join(sorted(SIMULATED))}",
+            found=entry.class_name,
+        )
+    if folder is None and entry.packaged:
+        folder = Path(str(files("sam2vlm").joinpath(str(entry.checkpoint).removeprefix("package:"))))
+    if folder is not None:
+        return read_config(folder, name=entry.name, class_name=entry.class_name)
+    return _llava(entry)
+
+
+def build_model(workload: Workload, folder: Path | None = None) -> nn.Module:
+    """Build a workload's model on the meta device, quantized and adapted as the trainer has it.
+
+    The adapter is of the arithmetic's type: DeepSpeed casts the whole module and keeps float32 copies of what is
+    trained with the optimizer.
+    """
+    entry = ModelRegistry.get(workload.model)
+    config, dtype = model_config(entry, folder), DTYPES[workload.precision]
+    config.use_cache = config.get_text_config().use_cache = False
+    # PEFT asks Transformers by names that are deprecated, and nobody who reads a plan can change that.
+    with warnings.catch_warnings(), torch.device("meta"):
+        warnings.simplefilter("ignore", FutureWarning)
+        # The way that from_pretrained takes behind its loading; a class called by itself would ignore the type.
+        model: PreTrainedModel = getattr(transformers, entry.class_name)._from_config(  # noqa: SLF001
+            config, dtype=dtype, attn_implementation=fused_attention(workload.device)
+        )
+        # As the loading of a real one leaves it (sam2vlm.modeling.loading).
+        model.name_or_path = model.config._name_or_path = workload.model  # noqa: SLF001
+        if workload.method == "qlora":
+            quantize(model, below=LANGUAGE_MODEL)
+        adapted: nn.Module = model
+        if workload.adapted:
+            adapted = add_lora(
+                model,
+                target=workload.target or entry.lora_target,
+                rank=workload.rank,
+                alpha=2 * workload.rank,
+                dropout=workload.dropout,
+                base_model=workload.model,
+                language_model_only=workload.target is None,
+                dora=workload.dora,
+                vision_tower=workload.vision_tower,
+                projector=workload.projector,
+            )
+        for weight in adapted.parameters():
+            if weight.requires_grad:
+                weight.data = weight.data.to(dtype)
+        whole, tower = workload.gradient_checkpointing, workload.vision_gradient_checkpointing
+        checkpoint_activations(model, language_model=whole, vision_tower=whole if tower is None else tower)
+    return adapted.train()
+
+
+def one_batch(workload: Workload, config: PretrainedConfig, entry: ModelEntry) -> dict[str, Any]:
+    """Return a batch of the workload's shapes on the meta device, as :class:`sam2vlm.modeling.collator.Collator` does.
+
+    Returns:
+        ``input_ids`` (batch, tokens), ``labels`` (batch, answer tokens) and ``logits_to_keep``, ``pixel_values``
+        (batch, 3, side, side) of the weights' type, and where samples are padded ``attention_mask``
+        (batch, 1, tokens, tokens) of yes and no, which is what Transformers makes of the flat one.
+    """
+    batch, tokens = workload.batch_size, workload.tokens
+    kept = workload.answer_tokens or max(1, tokens - entry.image_tokens)
+    side = config.vision_config.image_size
+    with torch.device("meta"):
+        inputs: dict[str, Any] = {
+            "input_ids": torch.empty(batch, tokens, dtype=torch.long),
+            "labels": torch.empty(batch, kept, dtype=torch.long),
+            "logits_to_keep": kept,
+            "pixel_values": torch.empty(batch, 3, side, side, dtype=DTYPES[workload.precision]),
+        }
+        if workload.padded:
+            inputs["attention_mask"] = torch.empty(batch, 1, tokens, tokens, dtype=torch.bool)
+    return inputs
+
+
+def _llava(entry: ModelEntry) -> LlavaConfig:
+    assert entry.image_token_id is not None  # noqa: S101  told to mypy; this family has one
+    text = LlamaConfig(
+        vocab_size=entry.vocab,
+        hidden_size=entry.hidden,
+        intermediate_size=entry.intermediate,
+        num_hidden_layers=entry.layers,
+        num_attention_heads=entry.heads,
+        num_key_value_heads=entry.kv_heads,
+        max_position_embeddings=entry.max_positions,
+    )
+    vision = CLIPVisionConfig(
+        hidden_size=entry.vision.hidden,
+        intermediate_size=entry.vision.intermediate,
+        num_hidden_layers=entry.vision.layers,
+        num_attention_heads=entry.vision.heads,
+        image_size=entry.vision.image_size,
+        patch_size=entry.vision.patch_size,
+    )
+    return LlavaConfig(
+        text_config=text,
+        vision_config=vision,
+        image_token_index=entry.image_token_id,
+        image_seq_length=entry.image_tokens,
+    )
