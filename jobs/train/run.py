@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 import torch
-from datasets import Dataset, load_from_disk
 
 from jobs.train.facts import Data, training_facts
 from jobs.train.model import adapted_model, precision_of
@@ -24,6 +23,7 @@ from sam2vlm.modeling.loading import load_processor
 from sam2vlm.modeling.lora import trainable_parameters
 from sam2vlm.modeling.pictures import bound_area
 from sam2vlm.modeling.samples import Samples, select_samples
+from sam2vlm.modeling.splits import read_split
 from sam2vlm.trainers.callbacks import EpochCallback, FiguresCallback, ScheduleCallback
 from sam2vlm.trainers.deepspeed import build_deepspeed_config, prepare_deepspeed
 from sam2vlm.trainers.interruption import Interruption
@@ -105,7 +105,7 @@ def _read_data(phase: PhaseWork, settings: TrainSettings, config: TrainingConfig
     encoder = Encoder(processor)
 
     def of_split(path: str) -> tuple[Samples, Counts]:
-        split = _read_split(phase.layout.root / path)
+        split = read_split(phase.layout.root / path)
         kept, counts = select_samples(
             split,
             encoder,
@@ -129,17 +129,6 @@ def _read_data(phase: PhaseWork, settings: TrainSettings, config: TrainingConfig
         max_length=config.data.max_length,
     )
     return Data(train_samples, val_samples, train_counts, val_counts)
-
-
-def _read_split(folder: Path) -> Dataset:
-    # Loading a split maps its files; nothing is written beside them or into a cache.
-    try:
-        split = load_from_disk(str(folder))
-    except (OSError, ValueError) as error:
-        raise DataError("is not a split that prepare has written", source=folder, found=error) from None
-    if not isinstance(split, Dataset) or len(split) == 0:
-        raise DataError("the split has no frames", source=folder, expected="at least one")
-    return split
 
 
 def _build(
