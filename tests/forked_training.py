@@ -45,7 +45,12 @@ class ForkServer:
         assert self._answer() == "ready"
 
     def attempt(
-        self, environment: Mapping[str, str], *, until: Callable[[], bool] | None = None, delay: float = 0.0
+        self,
+        environment: Mapping[str, str],
+        *,
+        until: Callable[[], bool] | None = None,
+        delay: float = 0.0,
+        number: signal.Signals = signal.SIGKILL,
     ) -> int:
         """Fork an attempt and kill it at a moment.
 
@@ -53,6 +58,7 @@ class ForkServer:
             environment: The attempt's.
             until: What has to have happened before the kill; None lets it run to its end.
             delay: Seconds between that and the kill.
+            number: The signal.
 
         Returns:
             How it ended: its exit code, or minus the signal that killed it.
@@ -65,7 +71,7 @@ class ForkServer:
             while not (_has_ended(attempt, wait=0.002) or until is None or until()):
                 pass
             if until is not None and not _has_ended(attempt, wait=delay):
-                signal.pidfd_send_signal(attempt, signal.SIGKILL)
+                signal.pidfd_send_signal(attempt, number)
         finally:
             self._release(attempt)
         return os.waitstatus_to_exitcode(int(self._answer()))

@@ -149,7 +149,8 @@ def _build(
         global_batch=training.batch_size * training.gradient_accumulation_steps * world,
         seed=settings.seed,
     )
-    tracker, window = BestModelTracker(), FiguresWindow()
+    tracker = BestModelTracker(patience=config.tracking.early_stopping_patience or None)
+    window = FiguresWindow()
     save_every = config.checkpoints.save_every_steps
     return LoraTrainer(
         rates=rates,
@@ -170,7 +171,6 @@ def _build(
                 eval_every=config.tracking.eval_every_steps or save_every,
                 tracker=tracker,
                 interruption=interruption,
-                patience=config.tracking.early_stopping_patience or None,
             ),
             FiguresCallback(
                 window,

@@ -17,11 +17,15 @@ class BestModelTracker:
     Args:
         metric: The figure's name, as in ``eval_loss``.
         greater_is_better: Whether more is better; for a loss it is not.
+        patience: How many evaluations in a row may bring no better figure; None bears any number.
     """
 
-    def __init__(self, metric: str = "eval_loss", *, greater_is_better: bool = False) -> None:
+    def __init__(
+        self, metric: str = "eval_loss", *, greater_is_better: bool = False, patience: int | None = None
+    ) -> None:
         self.metric = metric
         self.greater_is_better = greater_is_better
+        self.patience = patience
         self.initial_value: float | None = None
         self.last_value: float | None = None
         self.last_step: int | None = None
@@ -54,6 +58,11 @@ class BestModelTracker:
     def learned(self) -> bool:
         """Whether the best figure beats the one before the first step."""
         return self.best_value is not None and self._beats(self.best_value, self.initial_value)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the run has come to its end because nothing gets better any more."""
+        return self.patience is not None and self.stale >= self.patience
 
     def _beats(self, value: float, other: float | None) -> bool:
         if other is None or not math.isfinite(other):

@@ -98,8 +98,9 @@ class BaseTrainer(Trainer):
 
     @property
     def finished(self) -> bool:
-        """Whether training has come to its own end, not to that of a signal."""
-        return self.state.global_step >= self.state.max_steps or not self._interruption.agreed
+        """Whether training has come to its own end, not to that of a signal that came at another step."""
+        own_end = self.state.global_step >= self.state.max_steps or self._tracker.exhausted
+        return own_end or not self._interruption.agreed
 
     def save_weights(self, folder: Path) -> None:
         """Write what is trained into a checkpoint. Called on every rank."""

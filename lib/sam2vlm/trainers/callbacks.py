@@ -43,9 +43,8 @@ class ScheduleCallback(TrainerCallback):
     Args:
         save_every: Steps between checkpoints.
         eval_every: Steps between evaluations; each of them is followed by a checkpoint where it is the best.
-        tracker: Follows the validation loss.
+        tracker: Follows the validation loss, and says when its patience has an end.
         interruption: Whether to stop.
-        patience: Stop after this many evaluations without a better one; None never does.
     """
 
     def __init__(
@@ -55,12 +54,10 @@ class ScheduleCallback(TrainerCallback):
         eval_every: int | None,
         tracker: BestModelTracker,
         interruption: Interruption,
-        patience: int | None = None,
     ) -> None:
         self._save_every, self._eval_every = save_every, eval_every
         self._tracker = tracker
         self._interruption = interruption
-        self._patience = patience
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Decide after every optimizer step."""
@@ -77,7 +74,7 @@ class ScheduleCallback(TrainerCallback):
         del args
         best = self._tracker.update(state.global_step, kwargs["metrics"][self._tracker.metric])
         control.should_save = control.should_save or best
-        if self._patience is not None and self._tracker.stale >= self._patience:
+        if self._tracker.exhausted:
             control.should_save = control.should_training_stop = True
 
 

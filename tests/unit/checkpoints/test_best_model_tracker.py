@@ -46,6 +46,12 @@ def test_a_figure_that_is_not_finite_is_never_best(odd):
     assert followed([5.0, odd, 4.0]).best_step == 2
 
 
+def test_patience_ends_with_that_many_evaluations_in_a_row_without_a_better_one():
+    assert not followed([9.0, 5.0, 6.0, 4.0, 5.0], patience=2).exhausted
+    assert followed([9.0, 5.0, 6.0, 4.0, 5.0, 5.0], patience=2).exhausted
+    assert not followed([9.0, 5.0, *[6.0] * 50]).exhausted
+
+
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=20), st.integers(0, 20))
 def test_a_restored_tracker_goes_on_as_if_nothing_had_happened(values, cut):
     before = followed(values[:cut])

@@ -31,7 +31,6 @@ def schedule(**options):
             "eval_every": 2,
             "tracker": BestModelTracker(),
             "interruption": Interruption(),
-            "patience": None,
             **options,
         }
     )
@@ -51,7 +50,7 @@ def test_evaluations_and_checkpoints_come_at_their_steps_and_at_the_last():
 
 
 def test_the_best_so_far_is_saved_and_patience_ends_the_run():
-    callback = schedule(patience=2)
+    callback = schedule(tracker=BestModelTracker(patience=2))
     outcomes = []
     for step, loss in ((0, 9.0), (2, 5.0), (4, 4.0), (6, 4.5), (8, 4.5)):
         control = TrainerControl()
