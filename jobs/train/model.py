@@ -41,7 +41,9 @@ def adapted_model(
         SettingsError: The settings do not fit the model or this machine.
         DataError: The model's weights cannot be read.
     """
-    base = _base(config, folder=folder, digest=digest)
+    # Sharded weights are drawn before they are loaded; the adapter shall begin as it does at every other stage.
+    with torch.random.fork_rng():
+        base = _base(config, folder=folder, digest=digest)
     training, lora = config.training, config.training.lora
     assert lora is not None  # noqa: S101  told to mypy; other methods are refused in training_config
     rates = part_rates(

@@ -25,7 +25,7 @@ from sam2vlm.modeling.pictures import bound_area
 from sam2vlm.modeling.samples import Samples, select_samples
 from sam2vlm.modeling.splits import read_split
 from sam2vlm.trainers.callbacks import EpochCallback, FiguresCallback, ScheduleCallback
-from sam2vlm.trainers.deepspeed import build_deepspeed_config, prepare_deepspeed
+from sam2vlm.trainers.deepspeed import BUCKET, SHARDED_WEIGHTS, build_deepspeed_config, join_ranks, prepare_deepspeed
 from sam2vlm.trainers.interruption import Interruption
 from sam2vlm.trainers.lora_trainer import LoraTrainer, publish_adapter, training_arguments
 from sam2vlm.trainers.sampling import LengthGroupedSampler
@@ -143,6 +143,11 @@ def _build(
     interruption: Interruption,
 ) -> LoraTrainer:
     training, world = config.training, config.devices.processes_per_node
+    sharded = config.devices.zero_stage == SHARDED_WEIGHTS
+    if sharded:
+        join_ranks()
+    # Transformers shards a model that it loads while there are arguments that say so.
+    arguments = _arguments(phase, settings, config) if sharded else None
     model, rates = adapted_model(config, folder=model_folder, digest=phase.inputs["model"])
     sampler = LengthGroupedSampler(
         data.train.lengths,
@@ -155,7 +160,7 @@ def _build(
     return LoraTrainer(
         rates=rates,
         model=model,
-        args=_arguments(phase, settings, config, sum(trainable_parameters(model).values())),
+        args=arguments or _arguments(phase, settings, config, sum(trainable_parameters(model).values())),
         train_samples=data.train,
         val_samples=data.val,
         collator=Collator(pad_token_id=_padding(processor), answers_only=can_keep_logits(model)),
@@ -183,7 +188,9 @@ def _build(
     )
 
 
-def _arguments(phase: PhaseWork, settings: TrainSettings, config: TrainingConfig, trainable: int) -> TrainingArguments:
+def _arguments(
+    phase: PhaseWork, settings: TrainSettings, config: TrainingConfig, trainable: int = BUCKET
+) -> TrainingArguments:
     training, precision = config.training, precision_of(config)
     deepspeed = build_deepspeed_config(
         micro_batch=training.batch_size,
@@ -194,6 +201,7 @@ def _arguments(phase: PhaseWork, settings: TrainSettings, config: TrainingConfig
         max_grad_norm=training.max_grad_norm,
         trainable=trainable,
         offload_optimizer=config.devices.offload_optimizer,
+        offload_parameters=config.devices.offload_parameters,
         pin_memory=torch.cuda.is_available(),
     )
     return training_arguments(

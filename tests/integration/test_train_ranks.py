@@ -1,4 +1,4 @@
-"""Two ranks over gloo, ZeRO 0 to 2: the same training as one rank with the same global batch."""
+"""Two ranks over gloo, ZeRO 0 to 3: the same training as one rank with the same global batch."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 COMMON = {"TRAINING__NUM_EPOCHS": 2, "CHECKPOINTS__SAVE_EVERY_STEPS": 5, "REQUIRE_LEARNING": "false"}
 ONE_RANK = {**COMMON, "TRAINING__BATCH_SIZE": 4}
 TWO_RANKS = {**COMMON, "TRAINING__BATCH_SIZE": 2, "DEVICES__PROCESSES_PER_NODE": 2}
+OFFLOAD = {"DEVICES__OFFLOAD_OPTIMIZER": "true", "DEVICES__OFFLOAD_PARAMETERS": "true"}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,8 @@ def losses(layout):
         {**ONE_RANK, "DEVICES__ZERO_STAGE": 2},
         {**TWO_RANKS, "DEVICES__ZERO_STAGE": 1, "DEVICES__OFFLOAD_OPTIMIZER": "true"},
         {**TWO_RANKS, "DEVICES__ZERO_STAGE": 2, "DEVICES__OFFLOAD_OPTIMIZER": "true"},
+        {**TWO_RANKS, "DEVICES__ZERO_STAGE": 3},
+        {**TWO_RANKS, "DEVICES__ZERO_STAGE": 3, **OFFLOAD},
         {**COMMON, "TRAINING__BATCH_SIZE": 2, "TRAINING__GRADIENT_ACCUMULATION_STEPS": 2},
     ],
     ids=[
@@ -66,6 +69,8 @@ def losses(layout):
         "1 rank zero 2",
         "offload zero 1",
         "offload zero 2",
+        "2 ranks zero 3",
+        "offload zero 3",
         "1 rank accumulating",
     ],
 )
@@ -78,8 +83,9 @@ def test_the_same_global_batch_is_the_same_training(run, settings):
         torch.testing.assert_close(found[name], value, rtol=1e-2, atol=2e-4)
 
 
-def test_two_ranks_stop_together_and_resume_to_the_same_bytes(run, prepared, tmp_path):
-    settings = {**TWO_RANKS, "DEVICES__ZERO_STAGE": 2, "TRACKING__LOGGING_EVERY_STEPS": 1}
+@pytest.mark.parametrize("stage", [2, 3])
+def test_two_ranks_stop_together_and_resume_to_the_same_bytes(run, prepared, tmp_path, stage):
+    settings = {**TWO_RANKS, "DEVICES__ZERO_STAGE": stage, "TRACKING__LOGGING_EVERY_STEPS": 1}
     unbroken = run("unbroken", **settings)
     shutil.copytree(prepared.root, tmp_path / "broken")
     layout = type(prepared)(tmp_path / "broken")

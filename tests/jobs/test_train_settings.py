@@ -73,7 +73,6 @@ def test_a_smaller_model_in_a_presets_place_lowers_its_length_and_an_own_length_
         ({"training": {"method": "full"}}, "choose lora"),
         ({"training": {"method": "qlora"}}, "choose lora"),
         ({"preset": "ultra_low_memory"}, "choose lora"),
-        ({"devices": {"zero_stage": 3}}, "stage-3 support"),
         ({"training": {"method": "full"}, "lora": {"rank": 2}}, "has no adapter"),
         ({"model": "liuhaotian/llava-v1.5-7b"}, "576 image tokens .* raise it to at least 640"),
     ],

@@ -11,6 +11,9 @@ from sam2vlm.config.group import Group, unit
 
 __all__ = ["Attention", "DeviceConfig", "Precision"]
 
+#: ZeRO's stage at which a rank has a share of the weights only.
+SHARDED_WEIGHTS = 3
+
 
 class Precision(StrEnum):
     """The arithmetic of the forward and backward pass."""
@@ -41,8 +44,8 @@ class DeviceConfig(Group):
         ge=0,
         le=3,
         description=(
-            "What DeepSpeed shards over the processes: 0 nothing, 1 optimizer, 2 also gradients; 3, also the weights, "
-            "is refused by this version."
+            "What DeepSpeed shards over the processes: 0 nothing, 1 optimizer, 2 also gradients, 3 also weights, which "
+            "each layer's turn gathers."
         ),
         json_schema_extra=unit("stage"),
     )
@@ -67,6 +70,10 @@ class DeviceConfig(Group):
             "ZeRO stage 1 or more."
         ),
     )
+    offload_parameters: bool = Field(
+        default=False,
+        description="Keep the sharded weights in the machine's memory as well; slow. Needs ZeRO stage 3.",
+    )
     processes_per_node: int = Field(
         default=1,
         ge=1,
@@ -81,6 +88,11 @@ class DeviceConfig(Group):
             raise ValueError(
                 "devices.offload_optimizer needs the optimizer sharded by ZeRO; set devices.zero_stage to 1 or 2, or "
                 "leave offload_optimizer out"
+            )
+        if self.offload_parameters and self.zero_stage < SHARDED_WEIGHTS:
+            raise ValueError(
+                "devices.offload_parameters needs the weights sharded by ZeRO; set devices.zero_stage to 3, or leave "
+                "offload_parameters out"
             )
         return self
 

@@ -13,7 +13,7 @@ from sam2vlm.config.gpus import Gpu, gpus
 from sam2vlm.config.hyperparameters import TrainingMethod
 from sam2vlm.config.memory import HEADROOM
 from sam2vlm.config.model_registry import ModelRegistry
-from sam2vlm.config.support import HIGHEST_ZERO_STAGE, METHODS
+from sam2vlm.config.support import METHODS
 from sam2vlm.config.training_config import TEXT_TOKENS
 from sam2vlm.config.workload import Footprint, Workload
 from sam2vlm.errors import SettingsError
@@ -26,6 +26,8 @@ __all__ = ["EFFICIENCY", "Change", "Plan", "cheapest_change", "largest_micro_bat
 #: Share of a card's stated peak that training reaches: 38 to 43 % on H100 (Llama 3, Grattafiori et al. 2024, table 4).
 EFFICIENCY = 0.4
 MOST = 1024
+#: ZeRO's stages in the order in which they are tried: optimizer and gradients, then also the weights.
+SHARDING = (2, 3)
 
 Simulate = Callable[[Workload], Footprint]
 
@@ -193,9 +195,10 @@ def _rungs(workload: Workload) -> Iterator[tuple[Workload, dict[str, Any], str]]
     if not workload.gradient_checkpointing:
         workload = replace(workload, gradient_checkpointing=True)
         yield workload, {"devices.gradient_checkpointing": True}, "the same result, a third slower"
-    if workload.processes > 1 and workload.zero_stage < HIGHEST_ZERO_STAGE:
-        workload = replace(workload, zero_stage=HIGHEST_ZERO_STAGE)
-        yield workload, {"devices.zero_stage": HIGHEST_ZERO_STAGE}, "the same result, more traffic between processes"
+    for stage in SHARDING:
+        if workload.processes > 1 and workload.zero_stage < stage:
+            workload = replace(workload, zero_stage=stage)
+            yield workload, {"devices.zero_stage": stage}, "the same result, more traffic between processes"
     if not workload.adapted and TrainingMethod.LORA in METHODS:
         workload = replace(workload, method="lora")
         yield workload, {"training.method": "lora"}, "an adapter in place of all weights: another result"

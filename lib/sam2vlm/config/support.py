@@ -11,10 +11,9 @@ from sam2vlm.errors import SettingsError
 if TYPE_CHECKING:
     from sam2vlm.config.training_config import TrainingConfig
 
-__all__ = ["HIGHEST_ZERO_STAGE", "METHODS", "refuse_model", "refuse_unsupported"]
+__all__ = ["METHODS", "refuse_model", "refuse_unsupported"]
 
 METHODS = frozenset({TrainingMethod.LORA})
-HIGHEST_ZERO_STAGE = 2
 
 
 def refuse_unsupported(config: TrainingConfig) -> None:
@@ -31,14 +30,6 @@ def refuse_unsupported(config: TrainingConfig) -> None:
             field="training.method",
             expected=", ".join(sorted(METHODS)),
             found=method.value,
-        )
-    stage = config.devices.zero_stage
-    if stage > HIGHEST_ZERO_STAGE:
-        raise SettingsError(
-            "sharding the weights comes with stage-3 support, which this version does not have; choose a lower stage",
-            field="devices.zero_stage",
-            expected=f"0 to {HIGHEST_ZERO_STAGE}",
-            found=stage,
         )
 
 

@@ -12,7 +12,7 @@ from transformers import PrinterCallback, Trainer
 
 from sam2vlm.logs import get_logger
 from sam2vlm.modeling.collator import IGNORED
-from sam2vlm.trainers.deepspeed import measure_gradients
+from sam2vlm.trainers.deepspeed import SHARDED_WEIGHTS, measure_gradients
 from sam2vlm.trainers.not_finite import names_of_all_ranks, refuse_not_finite
 from sam2vlm.trainers.safe_loading import load_values_only, naming_the_checkpoint
 
@@ -138,8 +138,10 @@ class BaseTrainer(Trainer):
         with torch.no_grad():
             for names, batch in self._val_batches():
                 tokens = (batch["labels"][:, 1:] != IGNORED).sum()
-                parts.append((names, torch.stack([model(**batch).loss.double() * tokens, tokens.double()])))
-                sums += parts[-1][1]
+                loss = model(**batch).loss.double()
+                part = torch.stack([loss * tokens if tokens else torch.zeros_like(loss), tokens.double()])
+                parts.append((names, part))
+                sums += part
         model.train()
         if self.args.world_size > 1:
             distributed.all_reduce(sums)
@@ -183,9 +185,16 @@ class BaseTrainer(Trainer):
         assert samples is not None  # noqa: S101  told to mypy; evaluations are only asked for where there are samples
         by_length = sorted(range(len(samples)), key=lambda number: samples.lengths[number])
         batches = [by_length[start : start + size] for start in range(0, len(by_length), size)]
-        for numbers in batches[self.args.process_index :: self.args.world_size]:
+        rank, world = self.args.process_index, self.args.world_size
+        for first in range(0, len(batches), world):
+            # A rank without a batch of its own goes along with the last one and counts nothing of it: at stage 3
+            # every forward pass is an exchange, and the others would wait for ever.
+            mine = first + rank
+            numbers = batches[min(mine, len(batches) - 1)]
             batch = self.data_collator([samples[number] for number in numbers])
             del batch["sample_numbers"]
+            if mine >= len(batches):
+                batch["labels"] = torch.full_like(batch["labels"], IGNORED)
             names = [samples.encoded[number].target.sample_id for number in numbers]
             yield names, self._prepare_inputs(batch)
 
@@ -236,9 +245,13 @@ class BaseTrainer(Trainer):
     def _files_of_all_ranks(self, staged: Path) -> list[str]:
         """Name what every rank has to have written; DeepSpeed's names are those of 0.19."""
         world, tag = self.args.world_size, (staged / "latest").read_text(encoding="utf-8").strip()
-        names = ["latest", TRAINER_STATE, f"{tag}/mp_rank_00_model_states.pt"]
+        names = ["latest", TRAINER_STATE]
         names += [f"rng_state_{rank}.pth" for rank in range(world)] if world > 1 else ["rng_state.pth"]
         engine: Any = self.deepspeed
+        if engine.zero_optimization_stage() < SHARDED_WEIGHTS:
+            names.append(f"{tag}/mp_rank_00_model_states.pt")
+        else:
+            names += [f"{tag}/zero_pp_rank_{rank}_mp_rank_00_model_states.pt" for rank in range(world)]
         if engine.zero_optimization_stage() > 0:
             prefix = "bf16_" if engine.bfloat16_enabled() else ""
             names += [f"{tag}/{prefix}zero_pp_rank_{rank}_mp_rank_00_optim_states.pt" for rank in range(world)]

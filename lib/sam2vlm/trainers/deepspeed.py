@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from sam2vlm.errors import SettingsError
 
-__all__ = ["build_deepspeed_config", "measure_gradients", "prepare_deepspeed"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "BUCKET",
+    "SHARDED_WEIGHTS",
+    "build_deepspeed_config",
+    "join_ranks",
+    "measure_gradients",
+    "prepare_deepspeed",
+    "whole_weights",
+]
+
+#: The stage at which a rank has a share of the weights only.
+SHARDED_WEIGHTS = 3
 
 SHARED_MEMORY_OPERATOR = "deepspeed_shm_comm"
 NEVER = 2**31 - 1
@@ -28,6 +43,7 @@ def build_deepspeed_config(
     max_grad_norm: float,
     trainable: int = BUCKET,
     offload_optimizer: bool = False,
+    offload_parameters: bool = False,
     pin_memory: bool = False,
 ) -> dict[str, Any]:
     """Build DeepSpeed's configuration.
@@ -39,28 +55,23 @@ def build_deepspeed_config(
         micro_batch: Samples in one forward pass of one rank.
         accumulation: Forward passes before the optimizer moves.
         world_size: Ranks.
-        zero_stage: 0 shards nothing, 1 the optimizer's state, 2 also the gradients.
+        zero_stage: 0 shards nothing, 1 the optimizer's state, 2 also the gradients, 3 also the weights.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         max_grad_norm: Gradients are scaled down to this norm.
         trainable: How many numbers are trained; buckets need not be larger.
         offload_optimizer: Keep the optimizer's state in the machine's memory and step there; from stage 1 on.
+        offload_parameters: Keep the weights in the machine's memory, too, and fetch those of a layer for its turn;
+            at stage 3.
         pin_memory: Offload into pages that are not swapped, which a GPU reads faster; needs CUDA.
 
     Raises:
         SettingsError: The stage or the precision is not one of these, or there is no shard to offload.
     """
-    if zero_stage not in (0, 1, 2):
-        raise SettingsError("there is no such stage here", field="zero_stage", expected="0, 1 or 2", found=zero_stage)
+    if zero_stage not in (0, 1, 2, 3):
+        raise SettingsError("there is no such stage here", field="zero_stage", expected="0 to 3", found=zero_stage)
     if precision not in ("fp32", "bf16", "fp16"):
         raise SettingsError("unknown precision", field="precision", expected="fp32, bf16 or fp16", found=precision)
-    if offload_optimizer and zero_stage == 0:
-        raise SettingsError(
-            "DeepSpeed offloads the optimizer from stage 1 on", field="zero_stage", expected="1 or 2", found=0
-        )
     bucket = max(1, min(BUCKET, trainable))
-    offload: dict[str, Any] = {}
-    if offload_optimizer:
-        offload = {"offload_optimizer": {"device": "cpu", "pin_memory": pin_memory}}
     return {
         "train_micro_batch_size_per_gpu": micro_batch,
         "gradient_accumulation_steps": accumulation,
@@ -73,7 +84,7 @@ def build_deepspeed_config(
             "contiguous_gradients": True,
             # Overlapping changes the order of sums from run to run.
             "overlap_comm": False,
-            **offload,
+            **_offload(zero_stage, optimizer=offload_optimizer, parameters=offload_parameters, pin_memory=pin_memory),
         },
         "zero_allow_untested_optimizer": True,
         # DeepSpeed's own Adam for the CPU would have to be compiled; torch's steps there as well.
@@ -83,6 +94,45 @@ def build_deepspeed_config(
         "steps_per_print": NEVER,
         "wall_clock_breakdown": False,
     }
+
+
+def _offload(stage: int, *, optimizer: bool, parameters: bool, pin_memory: bool) -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    for name, asked, least in (("offload_optimizer", optimizer, 1), ("offload_param", parameters, 3)):
+        if asked and stage < least:
+            raise SettingsError(
+                "DeepSpeed offloads the optimizer from stage 1 on and the weights at stage 3",
+                field="zero_stage",
+                expected=f"{least} or more for {name}",
+                found=stage,
+            )
+        if asked:
+            parts[name] = {"device": "cpu", "pin_memory": pin_memory}
+    return parts
+
+
+def join_ranks() -> None:
+    """Start the process group. At stage 3 it has to be there before the model, whose weights are shared out at once."""
+    import deepspeed
+
+    deepspeed.init_distributed(dist_backend="nccl" if torch.cuda.is_available() else "gloo")
+
+
+@contextlib.contextmanager
+def whole_weights(engine: Any, weights: list[torch.nn.Parameter]) -> Iterator[None]:
+    """Have all of some weights on every rank; at stage 3 each has a share of them. Every rank has to take part.
+
+    Args:
+        engine: A ``DeepSpeedEngine``.
+        weights: Which.
+    """
+    if engine.zero_optimization_stage() < SHARDED_WEIGHTS:
+        yield
+        return
+    from deepspeed.runtime.zero.partition_parameters import GatheredParameters
+
+    with GatheredParameters(weights):
+        yield
 
 
 def prepare_deepspeed() -> bool:

@@ -11,6 +11,7 @@ from transformers import TrainingArguments
 
 from sam2vlm.artifacts import canonical_json, publish_folder, write_text
 from sam2vlm.trainers.base_trainer import BaseTrainer
+from sam2vlm.trainers.deepspeed import whole_weights
 from sam2vlm.trainers.parameter_groups import parameter_groups
 
 if TYPE_CHECKING:
@@ -56,9 +57,11 @@ class LoraTrainer(BaseTrainer):
         return super().create_optimizer(model)
 
     def save_weights(self, folder: Path) -> None:
-        """Write the adapter, on rank 0: up to stage 2 every rank has all weights."""
-        if self.is_world_process_zero():
-            save_adapter(cast("PeftModel", self.model), folder)
+        """Write the adapter, on rank 0."""
+        model = cast("PeftModel", self.model)
+        with whole_weights(self.deepspeed, [weight for weight in model.parameters() if weight.requires_grad]):
+            if self.is_world_process_zero():
+                save_adapter(model, folder)
 
 
 def save_adapter(model: PeftModel, folder: Path) -> None:

@@ -218,6 +218,7 @@ def test_parts_and_an_expression_of_ones_own_are_not_both_taken(values, says):
     ("devices", "says"),
     [
         ({"offload_optimizer": True}, r"set devices\.zero_stage to 1 or 2"),
+        ({"offload_parameters": True, "zero_stage": 2}, r"set devices\.zero_stage to 3"),
         ({"attention": "flash_attention_2", "precision": "fp32"}, r"16 bits only; set devices\.precision to bf16"),
     ],
 )

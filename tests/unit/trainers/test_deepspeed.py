@@ -40,6 +40,16 @@ CASES = {
         "offload_optimizer": True,
         "pin_memory": True,
     },
+    "gpu_zero3_offload_bf16": {
+        "micro_batch": 1,
+        "accumulation": 4,
+        "world_size": 8,
+        "zero_stage": 3,
+        "precision": "bf16",
+        "offload_optimizer": True,
+        "offload_parameters": True,
+        "pin_memory": True,
+    },
     "cpu_zero1_offload": {"world_size": 2, "zero_stage": 1, "offload_optimizer": True},
 }
 
@@ -50,15 +60,16 @@ def test_the_configuration_is_the_golden_file_s(name):
     assert build_deepspeed_config(**{**BASE, **CASES[name]}) == golden
 
 
-@pytest.mark.parametrize(("field", "value"), [("zero_stage", 3), ("zero_stage", -1), ("precision", "fp8")])
+@pytest.mark.parametrize(("field", "value"), [("zero_stage", 4), ("zero_stage", -1), ("precision", "fp8")])
 def test_what_is_not_there_is_refused_by_name(field, value):
     with pytest.raises(SettingsError, match=field):
         build_deepspeed_config(**{**BASE, field: value})
 
 
 def test_nothing_is_offloaded_that_is_not_sharded():
-    with pytest.raises(SettingsError, match="offloads the optimizer from stage 1 on"):
-        build_deepspeed_config(**{**BASE, "offload_optimizer": True})
+    for part, stage in (("offload_optimizer", 0), ("offload_parameters", 2)):
+        with pytest.raises(SettingsError, match=rf"zero_stage: .*found {stage}"):
+            build_deepspeed_config(**{**BASE, "zero_stage": stage, part: True})
 
 
 def test_deepspeed_starts_without_a_word_or_a_compiler_and_takes_every_golden_file():
@@ -89,5 +100,5 @@ for path in sys.argv[1:]:
     out = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, check=False)
     assert (out.returncode, out.stdout.splitlines()) == (
         0,
-        ["0 16 1.0", "2 16 1.0", "1 256 0.3", "2 8 1.0", "1 32 1.0"],
+        ["0 16 1.0", "2 16 1.0", "1 256 0.3", "2 8 1.0", "3 32 1.0", "1 32 1.0"],
     ), out.stderr
