@@ -105,6 +105,7 @@ class Workload:
             zero_stage=devices.zero_stage,
             processes=devices.processes_per_node,
             offload_optimizer=devices.offload_optimizer,
+            offload_weights=devices.offload_parameters,
             device=device,
         )
 
