@@ -40,6 +40,9 @@ class ModelType(StrEnum):
     INSTRUCTBLIP = "instructblip"
     INTERNVL = "internvl"
     GEMMA3 = "gemma3"
+    SMOLVLM = "smolvlm"
+    PALIGEMMA = "paligemma"
+    FLORENCE2 = "florence2"
 
 
 class BoxConvention(BaseModel):
@@ -48,14 +51,15 @@ class BoxConvention(BaseModel):
     Attributes:
         kind: ``square_fraction``: ``[x1, y1, x2, y2]`` as 0-1 of the picture padded to a square;
             ``picture_fraction``: the same of the unpadded picture; ``resized_pixels``: absolute pixels of the
-            picture after the family's own resizing; ``thousandths``: integers 0-1000 of the picture.
+            picture after the family's own resizing; ``thousandths``: integers 0-1000 of the picture;
+            ``location_tokens``: a token of its own for each place.
         decimals: Digits after the point.
         native: Whether the family was trained with it; otherwise it is ours.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["square_fraction", "picture_fraction", "resized_pixels", "thousandths"]
+    kind: Literal["square_fraction", "picture_fraction", "resized_pixels", "thousandths", "location_tokens"]
     decimals: int = Field(ge=0, le=4)
     native: bool
 

@@ -28,6 +28,7 @@ CONVENTIONS = {
     "decimals.",
     "resized_pixels": "Absolute pixels of the picture after the processor's own resizing.",
     "thousandths": "Integers from 0 to 1000 of the picture.",
+    "location_tokens": "A token of its own for each place of the picture.",
 }
 
 
