@@ -80,6 +80,10 @@ class BaseTrainer(Trainer):
             model=model, args=args, data_collator=collator, train_dataset=train_samples, callbacks=callbacks
         )
         self.remove_callback(PrinterCallback)
+        # Qwen's and Gemma's classes say that they do not divide their loss by the answers' tokens of the whole step,
+        # and then every batch weighs alike whatever it holds, so that the number of ranks changes the training. They
+        # hand the number on to the same loss as the others do; tests/integration/test_train_families.py shows it.
+        self.model_accepts_loss_kwargs = True
 
     def resume_or_start(self, checkpoint: Checkpoint | None) -> None:
         """Train to the end, from a checkpoint where there is one.
