@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from sam2vlm.artifacts.digests import digest_of_file
+from sam2vlm.checkpoints import CheckpointManifest
 from tests.training_runs import prepared_run, train, training_environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -61,7 +62,9 @@ def sealed_again(folder, name):
     """Give a changed file the digest and size that the manifest names, as whoever changes it on purpose would."""
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"][name] = {"sha256": digest_of_file(folder / name), "size": (folder / name).stat().st_size}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    unsealed = CheckpointManifest.model_validate(manifest)
+    sealed = unsealed.model_copy(update={"seal": unsealed.seal_of()})
+    (folder / "manifest.json").write_text(sealed.model_dump_json())
 
 
 @pytest.fixture(scope="module")

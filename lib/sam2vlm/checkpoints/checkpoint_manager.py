@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sam2vlm.artifacts import FileRecord, digest_of_file, files_below, publish_folder, records_of, write_json
+from sam2vlm.artifacts import (
+    FileRecord,
+    digest_of_file,
+    digest_of_value,
+    files_below,
+    publish_folder,
+    records_of,
+    write_json,
+)
 from sam2vlm.errors import DataError
 from sam2vlm.logs import get_logger
 
@@ -46,6 +54,7 @@ class CheckpointManifest(BaseModel):
         complete: Whether it is the last one of its run.
         state: What else a resume needs, as JSON values.
         files: Every file by relative path.
+        seal: Digest of all the other fields; see :meth:`seal_of`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +69,11 @@ class CheckpointManifest(BaseModel):
     complete: bool = False
     state: dict[str, Any] = Field(default_factory=dict)
     files: dict[str, FileRecord]
+    seal: str = ""
+
+    def seal_of(self) -> str:
+        """Return the digest of every field but the seal: what was edited by hand does not have it any more."""
+        return digest_of_value(self.model_dump(mode="json", exclude={"seal"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +141,7 @@ class CheckpointManager:
             files=records_of(staged, exclude=(MANIFEST,)),
             **facts,
         )
+        manifest = manifest.model_copy(update={"seal": manifest.seal_of()})
         write_json(staged / MANIFEST, manifest.model_dump(mode="json"))
         publish_folder(staged, self.path(step))
         self._prune(newest=step, best=keep)
@@ -150,6 +165,8 @@ class CheckpointManager:
         folder = self.path(step)
         manifest = _read(folder / MANIFEST)
         self._refuse_foreign(folder, manifest)
+        if manifest.seal != manifest.seal_of():
+            raise DataError("changed since it was written", source=folder.name, field=MANIFEST)
         found = set(files_below(folder, exclude=(MANIFEST,)))
         if found != set(manifest.files):
             odd = min(found ^ set(manifest.files))

@@ -102,6 +102,22 @@ def damage_renamed(folder):
     edit(folder, step=7)
 
 
+def damage_edited_loss(folder):
+    edit(folder, loss=0.5)
+
+
+def damage_called_complete(folder):
+    edit(folder, complete=True)
+
+
+def damage_edited_state(folder):
+    edit(folder, state={})
+
+
+def damage_manifest_of_nothing(folder):
+    (folder / "manifest.json").write_bytes(b"\xff" * 20)
+
+
 def edit(folder, **changes):
     path = folder / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
@@ -116,6 +132,10 @@ DAMAGES = [
     (damage_other_run, "fingerprint"),
     (damage_other_world, "world_size"),
     (damage_renamed, "step"),
+    (damage_edited_loss, "manifest.json: changed since it was written"),
+    (damage_called_complete, "manifest.json: changed since it was written"),
+    (damage_edited_state, "manifest.json: changed since it was written"),
+    (damage_manifest_of_nothing, "not valid"),
 ]
 
 
