@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from sam2vlm.config import ModelRegistry, Precision
+from sam2vlm.config import ModelRegistry, Precision, TrainingMethod
 from sam2vlm.modeling.attention import require_attention
 from sam2vlm.modeling.checkpointing import checkpoint_activations
 from sam2vlm.modeling.loading import load_model
@@ -88,4 +88,5 @@ def _base(config: TrainingConfig, *, folder: Path, digest: str) -> PreTrainedMod
         class_name=ModelRegistry.get(config.model.name).class_name,
         dtype=dtype,
         attention=attention,
+        four_bits=config.training.method is TrainingMethod.QLORA,
     )

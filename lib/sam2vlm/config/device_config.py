@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from sam2vlm.config.group import Group, unit
 
-__all__ = ["Attention", "DeviceConfig", "Precision"]
+__all__ = ["SHARDED_WEIGHTS", "Attention", "DeviceConfig", "Precision"]
 
 #: ZeRO's stage at which a rank has a share of the weights only.
 SHARDED_WEIGHTS = 3

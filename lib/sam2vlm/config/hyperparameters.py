@@ -52,7 +52,10 @@ class TrainingHyperparameters(Group):
 
     method: TrainingMethod = Field(
         default=TrainingMethod.LORA,
-        description="Which weights are trained; this version refuses all but lora.",
+        description=(
+            "What is trained: an adapter (lora), an adapter on a base held in four bits while training (qlora; "
+            "evaluate and export take the whole base), or every weight (full), which this version refuses."
+        ),
     )
     learning_rate: float = Field(
         default=2e-4, gt=0, le=1, description="The highest learning rate, of AdamW.", json_schema_extra=unit("per step")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sam2vlm.config.device_config import SHARDED_WEIGHTS
 from sam2vlm.config.hyperparameters import TrainingMethod
 from sam2vlm.config.model_registry import ModelRegistry
 from sam2vlm.errors import SettingsError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["METHODS", "refuse_model", "refuse_unsupported"]
 
-METHODS = frozenset({TrainingMethod.LORA})
+METHODS = frozenset({TrainingMethod.LORA, TrainingMethod.QLORA})
 
 
 def refuse_unsupported(config: TrainingConfig) -> None:
@@ -26,10 +27,16 @@ def refuse_unsupported(config: TrainingConfig) -> None:
     method = config.training.method
     if method not in METHODS:
         raise SettingsError(
-            "this version trains adapters on unquantized weights only; choose lora",
+            "this version trains adapters only, not all weights; choose lora or qlora",
             field="training.method",
             expected=", ".join(sorted(METHODS)),
             found=method.value,
+        )
+    if method is TrainingMethod.QLORA and config.devices.zero_stage == SHARDED_WEIGHTS:
+        raise SettingsError(
+            "weights in four bits are not sharded by this version; set devices.zero_stage to 2, or choose lora",
+            field="training.method",
+            found=f"{method.value} at stage {SHARDED_WEIGHTS}",
         )
 
 

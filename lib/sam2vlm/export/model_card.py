@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["render_model_card"]
 
+METHODS = {"qlora": "qlora: the base in four bits (NF4) while training, whole in evaluation and merge"}
 VARIANTS = {"rslora": "rsLoRA (alpha over the rank's square root)", "dora": "DoRA"}
 SPLITS = ("train", "val", "test")
 FIGURES = ("mAP50", "mAP50_95", "mean_iou", "count_accuracy", "label_accuracy")
@@ -150,7 +151,7 @@ def _training(base: ModelEntry, train: Manifest) -> str:
     settings, result = train.settings["training"], train.facts["result"]
     lora = settings.get("lora") or {}
     rows = [
-        ("method", settings["method"]),
+        ("method", METHODS.get(settings["method"], settings["method"])),
         ("rank, alpha, dropout", ", ".join(str(lora.get(name)) for name in ("rank", "alpha", "dropout"))),
         *_variants(lora),
         ("adapted modules", f"`{train.facts['adapter']['target_modules']}`".replace("|", "\\|")),

@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoProcessor, PretrainedConfig, PreTrainedModel, ProcessorMixin
 
 from sam2vlm.errors import DataError, SettingsError
+from sam2vlm.modeling.quantization import four_bit_options, keep_exact
 from sam2vlm.modeling.without_video import load_without_video, processor_class
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["load_model", "load_processor", "read_config"]
 
 
-def load_model(source: ModelSource, *, class_name: str, dtype: torch.dtype, attention: str = "sdpa") -> PreTrainedModel:
+def load_model(
+    source: ModelSource, *, class_name: str, dtype: torch.dtype, attention: str = "sdpa", four_bits: bool = False
+) -> PreTrainedModel:
     """Load a base model from safetensors. Code that comes with a model is never run.
 
     Args:
@@ -29,13 +32,15 @@ def load_model(source: ModelSource, *, class_name: str, dtype: torch.dtype, atte
         class_name: The class that the registry says it has.
         dtype: Of the weights.
         attention: Transformers' attention implementation.
+        four_bits: Hold the language model's linear layers in NF4; see :mod:`sam2vlm.modeling.quantization`.
 
     Raises:
-        SettingsError: The folder holds another kind of model.
+        SettingsError: The folder holds another kind of model, or four bits are asked for without bitsandbytes.
         DataError: A weight is missing, unexpected or of another shape.
     """
     config = read_config(source.folder, name=source.name, class_name=class_name)
     model_class = getattr(transformers, class_name)
+    options = four_bit_options(model_class, config, dtype) if four_bits else {}
     try:
         model, report = model_class.from_pretrained(
             source.folder,
@@ -46,10 +51,13 @@ def load_model(source: ModelSource, *, class_name: str, dtype: torch.dtype, atte
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
+            **options,
         )
     except (OSError, RuntimeError, SafetensorError, ValueError) as error:
         raise DataError(f"the model's weights cannot be read: {error}", source=source.name) from None
     _require_whole(source.name, report)
+    if four_bits:
+        keep_exact(model)
     # PEFT writes this into the adapter's configuration: a path of this machine would be of no use elsewhere.
     model.name_or_path = source.name
     model.config._name_or_path = source.name  # noqa: SLF001  the field that save_pretrained reads

@@ -22,7 +22,10 @@ def test_what_can_be_trained_passes(stage):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"training": {"method": "qlora"}}, "training.method: .*choose lora .*found qlora"),
+        (
+            {"training": {"method": "qlora"}, "devices": {"zero_stage": 3}},
+            "training.method: .*zero_stage to 2, or choose lora .*found qlora at stage 3",
+        ),
         ({"training": {"method": "full"}}, "training.method: .*choose lora .*found full"),
     ],
 )
@@ -47,6 +50,6 @@ def test_a_model_that_is_gone_is_refused_with_its_successor():
         refuse_unsupported(config(model={"name": "Qwen/Qwen-VL-Chat"}, data={"train_path": "a"}))
 
 
-def test_the_preset_on_four_bits_is_refused_until_there_is_a_trainer_for_it():
-    with pytest.raises(SettingsError, match="found qlora"):
-        refuse_unsupported(ConfigPresets.ultra_low_memory(data_path="a"))
+def test_four_bits_pass():
+    refuse_unsupported(config(training={"method": "qlora"}, devices={"zero_stage": 2}))
+    refuse_unsupported(ConfigPresets.ultra_low_memory(data_path="a"))
