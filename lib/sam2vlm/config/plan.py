@@ -203,8 +203,11 @@ def _rungs(workload: Workload) -> Iterator[tuple[Workload, dict[str, Any], str]]
         workload = replace(workload, method="lora")
         yield workload, {"training.method": "lora"}, "an adapter in place of all weights: another result"
     if workload.method == "lora" and TrainingMethod.QLORA in METHODS:
-        workload = replace(workload, method="qlora")
-        yield workload, {"training.method": "qlora"}, "frozen weights in four bits: another result, slower"
+        # Weights in four bits are not sharded (sam2vlm.config.support).
+        stage = min(workload.zero_stage, SHARDING[0])
+        names = {"training.method": "qlora"} | ({"devices.zero_stage": stage} if stage < workload.zero_stage else {})
+        workload = replace(workload, method="qlora", zero_stage=stage, offload_weights=False)
+        yield workload, names, "frozen weights in four bits: another result, slower"
     least = ModelRegistry.get(workload.model).image_tokens + TEXT_TOKENS
     while workload.tokens // 2 >= least:
         workload = replace(workload, tokens=workload.tokens // 2)

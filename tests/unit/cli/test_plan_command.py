@@ -72,10 +72,10 @@ def test_a_wrong_word_is_told_before_torch_is_loaded(arguments, says):
 
 def test_what_can_be_planned_and_not_trained_is_said(tmp_path):
     config = ConfigPresets.get("demo", data_path="train")
-    values = config.training.model_dump(mode="json") | {"method": "qlora"}
-    packed = config.model_copy(update={"training": type(config.training).model_validate(values)})
-    packed.save_json(tmp_path / "packed.json")
-    assert "The train phase would refuse it: training.method: " in run(str(tmp_path / "packed.json"))
+    values = config.training.model_dump(mode="json") | {"method": "full", "lora": None}
+    whole = config.model_copy(update={"training": type(config.training).model_validate(values)})
+    whole.save_json(tmp_path / "whole.json")
+    assert "The train phase would refuse it: training.method: " in run(str(tmp_path / "whole.json"))
 
 
 @pytest.mark.integration

@@ -80,7 +80,11 @@ def test_the_cheapest_change_comes_first(usable, settings_, total):
 
 def test_samples_are_left_out_only_where_nothing_else_helps():
     change = cheapest_change(replace(WORK, batch_size=1), simulate=line, usable=14.2 * GB)
-    assert change.settings == {"devices.gradient_checkpointing": True, "data.max_length": 1024}
+    assert change.settings == {
+        "devices.gradient_checkpointing": True,
+        "training.method": "qlora",
+        "data.max_length": 1024,
+    }
     assert cheapest_change(WORK, simulate=line, usable=13 * GB) is None
 
 
@@ -148,3 +152,12 @@ def test_a_preset_says_what_it_asks_for():
         LLAVA, "lora", "bf16", 4, 2048, 64,
     )  # fmt: skip
     assert Workload.of(ConfigPresets.get("demo", data_path="train"), device="cpu").precision == "fp32"
+
+
+def test_four_bits_are_never_proposed_with_sharded_weights():
+    def four_bits_only(workload):
+        return line(workload, fixed=4 * GB if workload.method == "qlora" else 40 * GB)
+
+    change = cheapest_change(replace(WORK, processes=2), simulate=four_bits_only, usable=14 * GB)
+    assert change.settings["training.method"] == "qlora"
+    assert change.settings["devices.zero_stage"] == 2
