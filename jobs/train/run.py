@@ -182,6 +182,7 @@ def _build(
                 every=config.tracking.logging_every_steps,
                 samples_per_step=sampler.global_batch,
                 checkpoints=manager,
+                scaled_loss=precision_of(config) == "fp16",
                 open_sinks=open_sinks_of(phase, sampler) if int(os.environ["RANK"]) == 0 else None,
             ),
         ],

@@ -108,6 +108,8 @@ class FiguresCallback(TrainerCallback):
         every: Steps between lines.
         samples_per_step: Samples of all ranks in one step.
         checkpoints: Of the run, to name what is left where a figure is not finite.
+        scaled_loss: In fp16 the loss is scaled as far up as gradients allow, so that they overflow now and then:
+            DeepSpeed passes such a step over and lowers the scale. Its gradient is no error and no figure.
         open_sinks: Makes the files once the number of steps is known; None on the ranks that do not speak.
     """
 
@@ -118,9 +120,11 @@ class FiguresCallback(TrainerCallback):
         every: int,
         samples_per_step: int,
         checkpoints: CheckpointManager,
+        scaled_loss: bool = False,
         open_sinks: Callable[[TrainerState], Sinks] | None,
     ) -> None:
         self._window = window
+        self._scaled_loss = scaled_loss
         self._every = every
         self._checkpoints = checkpoints
         self._throughput = Throughput(samples_per_step=samples_per_step)
@@ -185,7 +189,7 @@ class FiguresCallback(TrainerCallback):
 
     def _stepped(self, state: TrainerState, logs: dict[str, float]) -> None:
         step, norm = state.global_step, logs["grad_norm"]
-        if not math.isfinite(norm):
+        if not (math.isfinite(norm) or self._scaled_loss):
             # The norm is that of all ranks, so all of them come here.
             names = names_of_all_ranks(self._window.names)
             refuse_not_finite(
@@ -208,7 +212,7 @@ class FiguresCallback(TrainerCallback):
         figures = {
             "loss": math.fsum(self._window.losses) / len(self._window.losses),
             "learning_rate": logs["learning_rate"],
-            "grad_norm": logs["grad_norm"],
+            **({"grad_norm": logs["grad_norm"]} if math.isfinite(logs["grad_norm"]) else {}),
             **({} if share is None else {"useful_token_share": share}),
         }
         speed = self._throughput.take(step=step, tokens=self._window.useful)

@@ -69,9 +69,10 @@ def test_an_interruption_saves_and_stops_at_any_step():
     assert control.should_training_stop
 
 
-def figures_callback(window, folder, *, every=1, open_sinks=None):
+def figures_callback(window, folder, *, every=1, open_sinks=None, scaled_loss=False):
     return FiguresCallback(
         window,
+        scaled_loss=scaled_loss,
         every=every,
         samples_per_step=8,
         checkpoints=CheckpointManager(folder / "checkpoints", fingerprint="0" * 64, world_size=1),
@@ -128,6 +129,19 @@ def test_a_checkpoint_of_the_first_version_is_read():
     window = FiguresWindow()
     window.restore({"window": [1.0, 2.0]}, last_loss=2.0)
     assert (window.losses, window.last_loss, window.useful_share) == ([1.0, 2.0], 2.0, None)
+
+
+def test_an_overflow_of_the_scaled_loss_is_no_error_and_no_figure(tmp_path):
+    metrics = MetricsLog(tmp_path / "metrics.jsonl", after_step=None)
+    sinks = Sinks(metrics=metrics, speed=Silent(), board=Silent(), progress=Silent())
+    callback = figures_callback(FiguresWindow(), tmp_path, scaled_loss=True, open_sinks=lambda _state: sinks)
+    callback.on_train_begin(None, TrainerState(), None)
+    for step, norm in ((1, math.inf), (2, 0.5)):
+        state = TrainerState(global_step=step, max_steps=2)
+        callback.on_step_end(None, state, None)
+        callback.on_log(None, state, None, logs={"loss": 1.0, "grad_norm": norm, "learning_rate": 0.1})
+    callback.on_train_end(None, None, None)
+    assert [line.get("grad_norm") for line in read_metrics(tmp_path / "metrics.jsonl")] == [None, 0.5]
 
 
 @pytest.mark.parametrize("norm", [math.nan, math.inf])
