@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 from sam2vlm.config import ModelRegistry, Precision, TrainingMethod
+from sam2vlm.errors import SettingsError
 from sam2vlm.modeling.attention import require_attention
 from sam2vlm.modeling.checkpointing import checkpoint_activations
 from sam2vlm.modeling.loading import load_model
@@ -74,7 +75,17 @@ def adapted_model(
 
 
 def precision_of(config: TrainingConfig) -> str:
-    """Return ``fp32``, ``bf16`` or ``fp16``; what ``auto`` comes to depends on this machine."""
+    """Return ``fp32``, ``bf16`` or ``fp16``; what ``auto`` comes to depends on this machine.
+
+    Raises:
+        SettingsError: fp16 without a GPU; DeepSpeed has no such arithmetic on the CPU.
+    """
+    if config.devices.precision is Precision.FP16 and not torch.cuda.is_available():
+        raise SettingsError(
+            "needs a GPU, and this machine has none; set it to fp32, bf16 or auto",
+            field="devices.precision",
+            found=Precision.FP16.value,
+        )
     if config.devices.precision is not Precision.AUTO:
         return config.devices.precision.value
     return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32"
