@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -145,6 +146,8 @@ def _start(bench: Bench) -> float:
 
 
 def _trained(bench: Bench, epochs: float, *, logging: int, save_every: int) -> list[dict[str, Any]]:
+    # A finished phase that is started again does nothing.
+    shutil.rmtree(bench.run / "train", ignore_errors=True)
     out = _checked(
         [sys.executable, "-m", "jobs.train"],
         SAM2VLM_RUN=bench.run,
@@ -152,7 +155,6 @@ def _trained(bench: Bench, epochs: float, *, logging: int, save_every: int) -> l
         SAM2VLM_MODEL="tiny-llava",
         SAM2VLM_MODEL_FOLDER=bench.model,
         SAM2VLM_THREADS=bench.threads,
-        SAM2VLM_REPLACE="true",
         SAM2VLM_REQUIRE_LEARNING="false",
         SAM2VLM_SEED=0,
         SAM2VLM_TRAINING__BATCH_SIZE=BATCH,
