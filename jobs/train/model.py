@@ -10,6 +10,7 @@ from sam2vlm.config import ModelRegistry, Precision, TrainingMethod
 from sam2vlm.errors import SettingsError
 from sam2vlm.modeling.attention import require_attention
 from sam2vlm.modeling.checkpointing import checkpoint_activations
+from sam2vlm.modeling.devices import DTYPES
 from sam2vlm.modeling.loading import load_model
 from sam2vlm.modeling.lora import add_lora
 from sam2vlm.modeling.source import ModelSource
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from sam2vlm.config import TrainingConfig
 
 __all__ = ["adapted_model", "precision_of"]
-
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def adapted_model(

@@ -13,6 +13,7 @@ from jobs.train.plan import plan_before_loading, visible_card
 from jobs.train.records import open_sinks_of, plot_run
 from sam2vlm.checkpoints import BestModelTracker, CheckpointManager
 from sam2vlm.config import ModelRegistry
+from sam2vlm.config.device_config import BUCKET, SHARDED_WEIGHTS
 from sam2vlm.errors import DataError, InterruptedRunError
 from sam2vlm.logs import get_logger
 from sam2vlm.modeling.boxes import boxes_of
@@ -25,7 +26,7 @@ from sam2vlm.modeling.pictures import bound_area
 from sam2vlm.modeling.samples import Samples, select_samples
 from sam2vlm.modeling.splits import read_split
 from sam2vlm.trainers.callbacks import EpochCallback, FiguresCallback, ScheduleCallback
-from sam2vlm.trainers.deepspeed import BUCKET, SHARDED_WEIGHTS, build_deepspeed_config, join_ranks, prepare_deepspeed
+from sam2vlm.trainers.deepspeed import build_deepspeed_config, join_ranks, prepare_deepspeed
 from sam2vlm.trainers.interruption import Interruption
 from sam2vlm.trainers.lora_trainer import LoraTrainer, publish_adapter, training_arguments
 from sam2vlm.trainers.sampling import LengthGroupedSampler

@@ -9,10 +9,13 @@ from pydantic import Field, model_validator
 
 from sam2vlm.config.group import Group, unit
 
-__all__ = ["SHARDED_WEIGHTS", "Attention", "DeviceConfig", "Precision"]
+__all__ = ["BUCKET", "SHARDED_WEIGHTS", "Attention", "DeviceConfig", "Precision"]
 
 #: ZeRO's stage at which a rank has a share of the weights only.
 SHARDED_WEIGHTS = 3
+#: Numbers of a gradient bucket. DeepSpeed's default of 5e8 allocates 2 GB in fp32 even for the smallest adapter;
+#: an adapter of rank 128 on a 13B model has 5e8 numbers and is sent in ten pieces.
+BUCKET = 50_000_000
 
 
 class Precision(StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal, Self
 
+from sam2vlm.config.device_config import SHARDED_WEIGHTS
 from sam2vlm.config.hyperparameters import Precision, TrainingMethod
 from sam2vlm.config.model_registry import ModelRegistry
 from sam2vlm.errors import SettingsError
@@ -76,7 +77,7 @@ class Workload:
                 raise SettingsError("wrong value", field=name, expected=f"at least {least}", found=getattr(self, name))
         if self.zero_stage not in range(4):
             raise SettingsError("wrong value", field="zero_stage", expected="0 to 3", found=self.zero_stage)
-        if self.offload_weights and self.zero_stage != 3:  # noqa: PLR2004
+        if self.offload_weights and self.zero_stage != SHARDED_WEIGHTS:
             raise SettingsError("weights can be kept off the GPU only at stage 3", field="offload_weights")
         if self.offload_optimizer and self.zero_stage == 0:
             raise SettingsError("the optimizer can be kept off the GPU from stage 1 on", field="offload_optimizer")

@@ -6,9 +6,10 @@ import torch
 
 from sam2vlm.errors import SettingsError
 
-__all__ = ["choose_device", "choose_dtype"]
+__all__ = ["DTYPES", "choose_device", "choose_dtype"]
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+#: torch's number types by the names that settings have for them.
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def choose_device(asked: str) -> torch.device:

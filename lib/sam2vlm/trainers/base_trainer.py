@@ -10,9 +10,10 @@ import torch
 from torch import distributed
 from transformers import PrinterCallback, Trainer
 
+from sam2vlm.config.device_config import SHARDED_WEIGHTS
 from sam2vlm.logs import get_logger
 from sam2vlm.modeling.collator import IGNORED
-from sam2vlm.trainers.deepspeed import SHARDED_WEIGHTS, measure_gradients
+from sam2vlm.trainers.deepspeed import measure_gradients
 from sam2vlm.trainers.not_finite import names_of_all_ranks, refuse_not_finite
 from sam2vlm.trainers.safe_loading import load_values_only, naming_the_checkpoint
 

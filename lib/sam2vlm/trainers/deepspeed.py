@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from sam2vlm.config.device_config import BUCKET, SHARDED_WEIGHTS
 from sam2vlm.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "BUCKET",
-    "SHARDED_WEIGHTS",
     "build_deepspeed_config",
     "join_ranks",
     "measure_gradients",
@@ -23,14 +22,8 @@ __all__ = [
     "whole_weights",
 ]
 
-#: The stage at which a rank has a share of the weights only.
-SHARDED_WEIGHTS = 3
-
 SHARED_MEMORY_OPERATOR = "deepspeed_shm_comm"
 NEVER = 2**31 - 1
-# Numbers of a gradient bucket. DeepSpeed's default of 5e8 allocates 2 GB in fp32 even for the smallest adapter;
-# an adapter of rank 128 on a 13B model has 5e8 numbers and is sent in ten pieces.
-BUCKET = 50_000_000
 
 
 def build_deepspeed_config(

@@ -14,6 +14,7 @@ from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, PretrainedC
 from sam2vlm.config.model_registry import ModelRegistry
 from sam2vlm.errors import SettingsError
 from sam2vlm.modeling.checkpointing import checkpoint_activations
+from sam2vlm.modeling.devices import DTYPES
 from sam2vlm.modeling.loading import read_config
 from sam2vlm.modeling.lora import add_lora
 from sam2vlm.modeling.parts import LANGUAGE_MODEL
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
     from sam2vlm.config.model_registry import ModelEntry
     from sam2vlm.config.workload import Workload
 
-__all__ = ["DTYPES", "build_model", "can_simulate", "model_config", "one_batch"]
-
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
+__all__ = ["build_model", "can_simulate", "model_config", "one_batch"]
 
 #: Families whose batch :func:`one_batch` knows.
 SIMULATED = frozenset({"LlavaForConditionalGeneration"})

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from sam2vlm.config.device_config import BUCKET, SHARDED_WEIGHTS
 from sam2vlm.config.memory import RUNTIME_GB
 from sam2vlm.config.model_registry import ModelRegistry
 from sam2vlm.config.workload import Footprint, Workload
+from sam2vlm.modeling.devices import DTYPES
 from sam2vlm.modeling.lora import ADAPTER_KEY
-from sam2vlm.modeling.simulation.architecture import DTYPES, build_model, one_batch
+from sam2vlm.modeling.simulation.architecture import build_model, one_batch
 from sam2vlm.modeling.simulation.kernels import Nf4Linear
 from sam2vlm.modeling.simulation.ledger import PARTS, StorageLedger
 
@@ -23,10 +25,6 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 __all__ = ["simulate", "simulate_lengths"]
-
-#: Numbers in one of DeepSpeed's buckets, as :mod:`sam2vlm.trainers.deepspeed` sets them.
-BUCKET = 50_000_000
-STAGE_THAT_GATHERS = 3
 
 
 def simulate(workload: Workload, folder: Path | None = None) -> Footprint:
@@ -173,7 +171,7 @@ def _workspace(model: nn.Module, trained: int, workload: Workload) -> float:
     width = DTYPES[workload.precision].itemsize
     buckets = 2 * min(BUCKET, trained) * width if workload.zero_stage > 0 else 0
     gathered = 0
-    if workload.zero_stage >= STAGE_THAT_GATHERS and workload.processes > 1:
+    if workload.zero_stage >= SHARDED_WEIGHTS and workload.processes > 1:
         # The layer that is computed and the one that is fetched meanwhile (ZeRO-Infinity, section 5.1.4).
         gathered = 2 * max(map(_bytes_of, _layers(model)))
     return RUNTIME_GB * 1e9 + buckets + gathered
