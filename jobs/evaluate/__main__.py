@@ -48,12 +48,10 @@ def _deciding(settings: EvaluateSettings) -> dict[str, Any]:
 def _evaluate(phase: PhaseWork, settings: EvaluateSettings, train: Manifest) -> None:
     base = find_trained_base(train, folder=settings.model_folder)
     # Imported here, so that a wrong setting is told before torch is loaded.
+    from sam2vlm.evaluation.evaluator import evaluate
     from sam2vlm.modeling.determinism import make_deterministic, quiet_libraries
 
     quiet_libraries()
-    # Behind the above: PEFT imports bitsandbytes, which speaks when it is loaded.
-    from sam2vlm.evaluation.evaluator import evaluate
-
     make_deterministic(settings.seed, threads=settings.threads)
     counts, facts = evaluate(
         phase.folder,

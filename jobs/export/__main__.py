@@ -45,12 +45,10 @@ def _deciding(settings: ExportSettings) -> dict[str, Any]:
 def _export(phase: PhaseWork, settings: ExportSettings, manifests: dict[str, Manifest]) -> None:
     base = find_trained_base(manifests["train"], folder=settings.model_folder)
     # Imported here, so that a wrong setting is told before torch is loaded.
+    from sam2vlm.export.packager import Earlier, package
     from sam2vlm.modeling.determinism import make_deterministic, quiet_libraries
 
     quiet_libraries()
-    # Behind the above: PEFT imports bitsandbytes, which speaks when it is loaded.
-    from sam2vlm.export.packager import Earlier, package
-
     make_deterministic(settings.seed, threads=int(manifests["evaluate"].settings["threads"]))
     facts = package(
         phase.folder,

@@ -14,7 +14,7 @@ import torch
 
 __all__ = ["make_deterministic", "quiet_libraries"]
 
-LOUD = ("DeepSpeed", "accelerate", "bitsandbytes", "datasets", "deepspeed", "filelock", "peft", "torch", "transformers")
+LOUD = ("DeepSpeed", "accelerate", "datasets", "deepspeed", "filelock", "peft", "torch", "transformers")
 
 
 def make_deterministic(seed: int, *, threads: int) -> None:
