@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sam2vlm.data_converter.coco_writer import CocoWriter, category_names
@@ -14,6 +15,8 @@ from sam2vlm.data_converter.messages_writer import MessagesWriter
 from sam2vlm.data_converter.output_writer import write_outputs
 from sam2vlm.data_converter.picture_folder import PictureFolder
 from sam2vlm.data_converter.yolo_writer import YoloWriter
+from sam2vlm.logs import progress
+from sam2vlm.workers import beside, can_fork, cores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Written", "write_card", "write_formats"]
 
-LLAVA = "llava"
+DATASET, LLAVA = "dataset", "llava"
+# Below it, the second process costs more than it saves.
+_WORTH_A_PROCESS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +70,31 @@ def write_formats(
     """
     labels = labels_of(frame for frames in splits.values() for frame in frames)
     writers = _writers(folder, settings, labels=labels, mix=mix)
-    asked, facts = write_outputs(splits, writers, ask=ask)
+    asked, facts = _written_in_two(splits, writers, ask)
     return Written(asked=asked, facts=facts, labels=label_names(labels), language=mix.language)
+
+
+def _written_in_two(
+    splits: Mapping[str, Sequence[Frame]], writers: Mapping[str, OutputWriter], ask: Ask
+) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, Any]]]:
+    """Write the dataset here and everything else in a process beside, which takes about as long.
+
+    Both go through the frames for themselves: handing a frame over would cost more than reading it twice.
+    """
+    frames = sum(map(len, splits.values()))
+    dataset = {name: writer for name, writer in writers.items() if name == DATASET}
+    others = {name: writer for name, writer in writers.items() if name != DATASET}
+    if not others or frames < _WORTH_A_PROCESS or cores() < 2 or not can_fork():  # noqa: PLR2004  a core for each
+        return write_outputs(splits, writers, ask=ask)
+    quietly = partial(write_outputs, splits, others, ask=ask, advance=lambda _frames: None)
+    with progress(frames, "writing the dataset", "frames") as advance, beside(quietly) as other:
+
+        def step(done: int) -> None:
+            other.check()
+            advance(done)
+
+        asked, facts = write_outputs(splits, dataset, ask=ask, advance=step)
+        return asked, facts | other.result()[1]
 
 
 def write_card(
@@ -106,8 +134,8 @@ def _writers(
 ) -> dict[str, OutputWriter]:
     formats = settings.outputs.formats
     pictures = folder / LLAVA / IMAGES
-    writers: dict[str, OutputWriter] = {"dataset": DatasetWriter(folder / "dataset", label_names(labels))}
-    if set(formats) - {"dataset"}:
+    writers: dict[str, OutputWriter] = {DATASET: DatasetWriter(folder / "dataset", label_names(labels))}
+    if set(formats) - {DATASET}:
         # All name these files; LLaVA's are where its own readers look for them.
         writers["pictures"] = PictureFolder(pictures)
     if LLAVA in formats:

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import errno
 import re
-from typing import TYPE_CHECKING, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +92,11 @@ class Sam2vlmError(Exception):
             expected=self.expected,
             found=self.found,
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As BaseException has it, an error that comes from another process would be told with its parts lost.
+        parts = {name: getattr(self, name) for name in ("source", "field", "expected", "found")}
+        return partial(type(self), **parts), (self.message,), self.__dict__
 
     def _sentence(self) -> str:
         place = ": ".join(part for part in (self.source, self.field) if part)

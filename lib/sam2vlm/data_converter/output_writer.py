@@ -84,7 +84,11 @@ class OutputWriter(Protocol):
 
 
 def write_outputs(
-    splits: Mapping[str, Sequence[Frame]], writers: Mapping[str, OutputWriter], *, ask: Ask
+    splits: Mapping[str, Sequence[Frame]],
+    writers: Mapping[str, OutputWriter],
+    *,
+    ask: Ask,
+    advance: Callable[[int], None] | None = None,
 ) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, Any]]]:
     """Write every output in one pass.
 
@@ -94,6 +98,7 @@ def write_outputs(
         splits: The frames of each split, by its name, in the order in which they are written.
         writers: By the output's name.
         ask: What is asked about a frame.
+        advance: Takes the number of frames just written; where left out, progress is shown.
 
     Returns:
         Instructions by split and task, and what each writer says of its output.
@@ -104,10 +109,10 @@ def write_outputs(
     for split, frames in splits.items():
         if not frames:
             raise DataError(f"the {split} split is empty", expected="at least one frame", found="none")
-    asked = {}
-    with progress(sum(map(len, splits.values())), "writing the dataset", "frames") as advance:
-        for split, frames in splits.items():
-            asked[split] = _write_split(split, frames, writers, ask, advance)
+    if advance is None:
+        with progress(sum(map(len, splits.values())), "writing the dataset", "frames") as shown:
+            return write_outputs(splits, writers, ask=ask, advance=shown)
+    asked = {split: _write_split(split, frames, writers, ask, advance) for split, frames in splits.items()}
     return asked, {name: dict(writer.finish()) for name, writer in writers.items()}
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sam2vlm.logs import progress
 from sam2vlm.validation.picture_facts import DIGEST_BYTES, PictureFacts, content_digest, picture_facts
+from sam2vlm.workers import cores, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -84,49 +83,27 @@ class PictureScan:
 def scan_pictures(frames: Sequence[Frame], *, workers: int | None = None, decode: bool = True) -> PictureScan:
     """Read each frame's picture once and measure it.
 
-    Threads serve as well as processes: Pillow, zlib and hashlib release the interpreter while they work, frames need
-    not travel, and one picture for each thread is all that is in memory.
-
     Args:
         frames: Frames without a picture are passed over.
-        workers: Threads; None for one a processor core, sixteen at most: beyond these nothing is gained, because
-            Python's own part of the work is about a tenth.
+        workers: Processes (see :func:`sam2vlm.workers.spread`), each with one picture in memory; None for one a
+            processor core, sixteen at most, beyond which the disk is what limits.
         decode: Without, pictures are only read for their digest.
 
     Raises:
         DataError: A picture's bytes cannot be read. One that cannot be decoded is no error here; it has a fault.
     """
     scan = PictureScan(len(frames), decoded=decode)
+    workers = workers or min(cores(), MOST_WORKERS)
     with progress(len(frames), "looking at pictures", "frames") as advance:
-        for position, facts in enumerate(_in_order(frames, workers or min(_cores(), MOST_WORKERS), decode=decode)):
+        for position, facts in enumerate(spread(partial(_facts, decode=decode), frames, workers=workers)):
             if facts is not None:
                 scan.put(position, facts)
             advance(1)
     return scan
 
 
-def _in_order(frames: Iterable[Frame], workers: int, *, decode: bool) -> Iterator[PictureFacts | None]:
-    """Yield what the workers made of each frame, a few frames ahead of the one that is asked for."""
-    with ThreadPoolExecutor(workers, thread_name_prefix="pictures") as pool:
-        ahead: deque[Future[PictureFacts | None]] = deque()
-        try:
-            for frame in frames:
-                ahead.append(pool.submit(_facts, frame.read_image, decode=decode))
-                if len(ahead) >= 3 * workers:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _facts(read_image: Callable[[], bytes] | None, *, decode: bool) -> PictureFacts | None:
-    if read_image is None:
+def _facts(frame: Frame, *, decode: bool) -> PictureFacts | None:
+    if frame.read_image is None:
         return None
-    encoded = read_image()
+    encoded = frame.read_image()
     return picture_facts(encoded) if decode else PictureFacts(content_digest(encoded))
-
-
-def _cores() -> int:
-    # What this process may use; a container is often given fewer than the machine has.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -23,7 +23,7 @@ class Scans:
 
     Args:
         frames: In the dataset's order.
-        workers: Threads that read pictures; None for one a processor core.
+        workers: Processes that read pictures; None for one a processor core.
         decode: Whether any rule looks at pictures; without, they are only read for their digests.
     """
 

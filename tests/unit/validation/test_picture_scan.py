@@ -43,7 +43,14 @@ class Source:
         return replace(frame, read_image=read)
 
 
-def test_the_order_is_the_frames_whatever_the_number_of_threads(made):
+def test_processes_find_what_one_finds(made):
+    frames = Source(100).frames(made)
+    scans = [scan_pictures(frames, workers=workers) for workers in (1, 3)]
+    for position in range(100):
+        assert scans[0][position] == scans[1][position]
+
+
+def test_the_order_is_the_frames_whatever_the_number_of_workers(made):
     source = Source(30)
     frames = source.frames(made)
     frames.insert(7, made.frame(100, made.thing()))
