@@ -17,14 +17,14 @@ from collections import Counter
 from typing import IO, TYPE_CHECKING, Any
 
 from sam2vlm.annotations import in_reading_order
-from sam2vlm.annotations.resampling import resampled_mask
+from sam2vlm.annotations.resampling import resampled_masks
 from sam2vlm.artifacts import open_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sam2vlm.annotations import Frame, ObjectAnnotation
+    from sam2vlm.annotations import Frame
     from sam2vlm.data_converter.output_writer import Sample, Write
 
 __all__ = ["UNNAMED", "CocoWriter", "category_names"]
@@ -92,7 +92,9 @@ class CocoWriter:
         self._images[split] += 1
         image_id = self._images.total()
         document.write(_json(_image(frame, sample.picture_name, image_id)))
-        for item in in_reading_order(frame.visible_objects, lambda item: (item.bbox or (0, 0, 0, 0), item.label)):
+        seen = in_reading_order(frame.visible_objects, lambda item: (item.bbox or (0, 0, 0, 0), item.label))
+        masks = resampled_masks([item.mask for item in seen if item.mask is not None], frame.height, frame.width)
+        for item, mask in zip(seen, masks, strict=True):
             waiting.write("\n" if not self._annotations[split] else ",\n")
             self._annotations[split] += 1
             track = self._tracks.setdefault((frame.video_id, item.object_id), len(self._tracks) + 1)
@@ -100,7 +102,9 @@ class CocoWriter:
                 "id": self._annotations.total(),
                 "image_id": image_id,
                 "category_id": self._numbers[item.label or UNNAMED],
-                **_shape(item, frame),
+                "bbox": item.bbox,
+                "area": item.area,
+                "segmentation": mask.coco(),
                 "iscrowd": 0,
                 "object_id": item.object_id,
                 "track_id": track,
@@ -119,12 +123,6 @@ def _image(frame: Frame, file_name: str, image_id: int) -> dict[str, Any]:
         "frame_index": frame.frame_index,
         "timestamp_sec": frame.timestamp_sec,
     }
-
-
-def _shape(item: ObjectAnnotation, frame: Frame) -> dict[str, Any]:
-    assert item.mask is not None  # noqa: S101  told to mypy; only visible objects come here
-    mask = resampled_mask(item.mask, frame.height, frame.width)
-    return {"bbox": item.bbox, "area": item.area, "segmentation": mask.coco()}
 
 
 def _json(value: Any) -> str:

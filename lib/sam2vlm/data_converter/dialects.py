@@ -202,11 +202,14 @@ def decoded_runs(dialect: str, runs: Runs, height: int, width: int, order: Order
         DataError: The runs do not add up to the grid.
     """
     check_sum(runs, height, width)
-    box = runs_box(runs, height, width, order)
+    # Most exports list every object in every frame, and most objects are not there: one run of zeros.
+    box = runs_box(runs, height, width, order) if runs.size > 1 else None
+    if box is None:
+        return DecodedMask(dialect=dialect, mask=None, width=width, height=height, box=None, area=0)
     columns = runs if order == "F" else reorder_runs(runs, height, width, box=box)
     return DecodedMask(
         dialect=dialect,
-        mask=mask_from_runs(columns, height, width) if box else None,
+        mask=mask_from_runs(columns, height, width),
         width=width,
         height=height,
         box=box,

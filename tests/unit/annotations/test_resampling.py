@@ -6,10 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sam2vlm.annotations.coco_rle import decode_mask, mask_from_runs
-from sam2vlm.annotations.resampling import resampled_mask
+from sam2vlm.annotations.resampling import resampled_masks
 from sam2vlm.annotations.runs import runs_from_pixels
 
 sides = st.integers(1, 24)
+
+
+def resampled_mask(mask, height, width):
+    (found,) = resampled_masks([mask], height, width)
+    return found
 
 
 def mask_of(pixels):
@@ -31,6 +36,17 @@ def test_every_pixel_is_that_under_its_middle(old, new, seed, share):
         assert (found == expected).all()
     else:
         assert found.sum() == 1
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(sides, sides, st.integers(0, 2**31), st.floats(0, 1)), max_size=5), st.tuples(sides, sides))
+def test_several_masks_together_are_each_one_alone(masks, new):
+    made = []
+    for height, width, seed, share in masks + masks[:1]:
+        pixels = (np.random.default_rng(seed).random((height, width)) < share).astype(np.uint8)
+        pixels[-1, -1] = 1  # so that one mask's last stretch lies beside the next one's first
+        made.append(mask_of(pixels))
+    assert resampled_masks(made, *new) == [resampled_mask(mask, *new) for mask in made]
 
 
 def test_a_mask_of_this_grid_comes_back_as_it_is():
