@@ -14,6 +14,7 @@ from sam2vlm.config.device_config import SHARDED_WEIGHTS
 from sam2vlm.logs import get_logger
 from sam2vlm.modeling.collator import IGNORED
 from sam2vlm.trainers.deepspeed import measure_gradients
+from sam2vlm.trainers.lean_engine import leave_out_walks
 from sam2vlm.trainers.not_finite import names_of_all_ranks, refuse_not_finite
 from sam2vlm.trainers.safe_loading import load_values_only, naming_the_checkpoint
 
@@ -164,6 +165,7 @@ class BaseTrainer(Trainer):
     def _prepare_for_training(self, *args: Any, **kwargs: Any) -> Any:
         prepared = super()._prepare_for_training(*args, **kwargs)  # type: ignore[no-untyped-call]  # so it is there
         measure_gradients(self.deepspeed)
+        leave_out_walks(self.deepspeed)
         return prepared
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
