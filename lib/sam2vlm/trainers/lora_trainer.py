@@ -130,7 +130,7 @@ def training_arguments(
         workers: Processes that read pictures; 0 reads them in the rank itself.
         neftune_noise_alpha: Noise on the words' embeddings while training; 0 adds none.
     """
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(output),
         deepspeed=deepspeed,
         per_device_train_batch_size=micro_batch,
@@ -163,6 +163,10 @@ def training_arguments(
         log_level="error",
         log_level_replica="error",
     )
+    if arguments.device.type == "cpu":
+        # Accelerate numbers a rank's CPU, and torch copies what is sent from cpu to cpu:0: every batch, twice.
+        arguments.distributed_state.device = arguments._setup_devices = torch.device("cpu")  # noqa: SLF001
+    return arguments
 
 
 def _plain(value: Any) -> Any:
