@@ -94,9 +94,11 @@ def summary(layout: RunLayout, ends: Sequence[PhaseEnd], console: Console) -> No
         "evaluation": layout.phase("evaluate") / "report.md",
         "adapter": layout.phase("export") / "adapter",
         "merged model": layout.phase("export") / "merged",
+        "model": layout.phase("export") / "model",
         "model card": layout.phase("export") / "README.md",
     }
-    for name, path in places.items():
+    # An adapter and the merged model, or the whole model.
+    for name, path in ((name, path) for name, path in places.items() if path.exists()):
         console.print(f"  {name:<16} {path}", soft_wrap=True)
 
 

@@ -50,7 +50,7 @@ def finished_evaluation(layout: RunLayout, **options: object) -> None:
         counts, facts = evaluate(
             phase.folder,
             dataset=layout.dataset,
-            adapter=layout.adapter,
+            trained=layout.adapter,
             base=base,
             experiment=EXPERIMENT,
             options=chosen,

@@ -11,7 +11,7 @@ from jobs.evaluate.settings import EvaluateSettings
 from jobs.job_settings import load_settings
 from sam2vlm.artifacts import Manifest, PhaseWork, inputs_from_phases, open_phase
 from sam2vlm.logs import get_logger
-from sam2vlm.modeling.trained import find_trained_base
+from sam2vlm.modeling.trained import find_trained_base, trained_folder
 
 PHASE = "evaluate"
 
@@ -56,7 +56,7 @@ def _evaluate(phase: PhaseWork, settings: EvaluateSettings, train: Manifest) -> 
     counts, facts = evaluate(
         phase.folder,
         dataset=phase.layout.dataset,
-        adapter=phase.layout.adapter,
+        trained=trained_folder(phase.layout, base),
         base=base,
         experiment=settings.experiment,
         options=_deciding(settings),

@@ -35,7 +35,7 @@ class PackagingSettings(BaseModel):
         default=1.0,
         ge=0.0,
         le=1.0,
-        description="Least share of those answers that the reloaded adapter must give letter by letter.",
+        description="Least share of those answers that the reloaded adapter or whole model must give letter by letter.",
         json_schema_extra={"unit": "share"},
     )
     merged_text_share: float = Field(

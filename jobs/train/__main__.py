@@ -14,7 +14,7 @@ from jobs.train.launcher import Verdict, launch
 from jobs.train.settings import TrainSettings, deciding_settings, training_config
 from sam2vlm.artifacts import PhaseWork, input_from_phase, open_phase
 from sam2vlm.checkpoints import CheckpointManager
-from sam2vlm.config import ModelRegistry
+from sam2vlm.config import ModelRegistry, TrainingMethod
 from sam2vlm.errors import EXIT_OK, DataError, InterruptedRunError, Sam2vlmError, SettingsError
 from sam2vlm.logs import get_logger
 from sam2vlm.modeling.source import find_model
@@ -30,6 +30,7 @@ def work() -> str:
     settings = load_settings(TrainSettings, known=known_names())
     config = training_config(settings)
     layout = open_run(settings.run, PHASE)
+    _warn_of_an_adapters_rate(settings, config)
     model = find_model(config.model.name, checkpoint=_checkpoint(settings, config))
     inputs = {"prepare": input_from_phase(layout, "prepare")[0], "model": model.digest}
     with open_phase(
@@ -46,6 +47,17 @@ def work() -> str:
         else:
             get_logger(PHASE).info("already done", folder=str(phase.folder))
         return last_words(layout, PHASE, already=phase.finished is not None)
+
+
+def _warn_of_an_adapters_rate(settings: TrainSettings, config: TrainingConfig) -> None:
+    asked = settings.training.model_dump(exclude_none=True)
+    if asked.get("method") == TrainingMethod.FULL and "learning_rate" not in asked:
+        get_logger(PHASE).warning(
+            "learning_rate_of_an_adapter",
+            reason="the preset's was chosen for an adapter; whole weights usually take a tenth of it, "
+            "SAM2VLM_TRAINING__LEARNING_RATE sets it",
+            learning_rate=config.training.learning_rate,
+        )
 
 
 def _checkpoint(settings: TrainSettings, config: TrainingConfig) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import safe_open
 
 from sam2vlm.config import ModelRegistry
+from sam2vlm.trainers.full_trainer import LEARNED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,7 @@ def training_facts(
             "val": data.val_counts.model_dump(mode="json"),
             "longest_tokens": max(data.train.lengths),
         },
-        "adapter": {"target_modules": _target_modules(best.folder), "parameters": _parameters(best.folder)},
+        **_trained(config, best.folder),
         "result": {
             "steps": last.manifest.step,
             "epochs": last.manifest.epoch,
@@ -80,6 +81,13 @@ def training_facts(
             "learned": tracker.learned,
         },
     }
+
+
+def _trained(config: TrainingConfig, folder: Path) -> dict[str, Any]:
+    if config.training.full is None:
+        return {"adapter": {"target_modules": _target_modules(folder), "parameters": _parameters(folder)}}
+    learned: dict[str, int] = json.loads((folder / LEARNED).read_text(encoding="utf-8"))
+    return {"full": {"parameters": sum(learned.values()), "parts": learned}}
 
 
 def _target_modules(folder: Path) -> str:

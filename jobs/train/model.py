@@ -1,8 +1,8 @@
-"""The model that is trained: base, adapter, and what of it has a learning rate of its own."""
+"""The model that is trained: base, adapter or parts that learn, and what of it has a learning rate of its own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -11,6 +11,7 @@ from sam2vlm.errors import SettingsError
 from sam2vlm.modeling.attention import require_attention
 from sam2vlm.modeling.checkpointing import checkpoint_activations
 from sam2vlm.modeling.devices import DTYPES
+from sam2vlm.modeling.freezing import learn_parts
 from sam2vlm.modeling.loading import load_model
 from sam2vlm.modeling.lora import add_lora
 from sam2vlm.modeling.source import ModelSource
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
 
     from sam2vlm.config import TrainingConfig
 
-__all__ = ["adapted_model", "precision_of"]
+__all__ = ["precision_of", "trained_model"]
 
 
-def adapted_model(
+def trained_model(
     config: TrainingConfig, *, folder: Path, digest: str
-) -> tuple[PeftModel, dict[tuple[str, ...], float]]:
-    """Return the base with a fresh adapter, and the learning rates of parts that have their own.
+) -> tuple[PeftModel | PreTrainedModel, dict[tuple[str, ...], float]]:
+    """Return the base with a fresh adapter or with parts that learn, and the rates of parts that have their own.
 
     Args:
         config: The run's configuration.
@@ -44,12 +45,26 @@ def adapted_model(
     # Sharded weights are drawn before they are loaded; the adapter shall begin as it does at every other stage.
     with torch.random.fork_rng():
         base = _base(config, folder=folder, digest=digest)
-    training, lora = config.training, config.training.lora
-    assert lora is not None  # noqa: S101  told to mypy; other methods are refused in training_config
+    training = config.training
     rates = part_rates(
         base, projector=training.projector_learning_rate, vision_tower=training.vision_tower_learning_rate
     )
-    model = add_lora(
+    model: PeftModel | PreTrainedModel
+    if training.full is not None:
+        learn_parts(base, training.full.parts)
+        model = base
+    else:
+        model = _adapted(base, config)
+    # Only now: wrapping a model that does so already, PEFT lets gradients run down to the words' embeddings as well.
+    whole, tower = config.devices.gradient_checkpointing, config.devices.vision_gradient_checkpointing
+    checkpoint_activations(base, language_model=whole, vision_tower=whole if tower is None else tower)
+    return model, rates
+
+
+def _adapted(base: PreTrainedModel, config: TrainingConfig) -> PeftModel:
+    lora = config.training.lora
+    assert lora is not None  # noqa: S101  told to mypy; a configuration has either group
+    return add_lora(
         base,
         target=config.target_modules,
         rank=lora.rank,
@@ -63,14 +78,6 @@ def adapted_model(
         vision_tower=lora.vision_tower,
         projector=lora.projector.value,
     )
-    # Only now: wrapping a model that does so already, PEFT lets gradients run down to the words' embeddings as well.
-    whole, tower = config.devices.gradient_checkpointing, config.devices.vision_gradient_checkpointing
-    checkpoint_activations(
-        cast("PreTrainedModel", model.get_base_model()),
-        language_model=whole,
-        vision_tower=whole if tower is None else tower,
-    )
-    return model, rates
 
 
 def precision_of(config: TrainingConfig) -> str:

@@ -1,14 +1,15 @@
-"""The training of one rank, from the dataset to the published adapter, to be read from top to bottom."""
+"""The training of one rank, from the dataset to the published result, to be read from top to bottom."""
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING
 
 import torch
 
 from jobs.train.facts import Data, training_facts
-from jobs.train.model import adapted_model, precision_of
+from jobs.train.model import precision_of, trained_model
 from jobs.train.plan import plan_before_loading, visible_card
 from jobs.train.records import open_sinks_of, plot_run
 from sam2vlm.checkpoints import BestModelTracker, CheckpointManager
@@ -27,6 +28,7 @@ from sam2vlm.modeling.samples import Samples, select_samples
 from sam2vlm.modeling.splits import read_split
 from sam2vlm.trainers.callbacks import EpochCallback, FiguresCallback, ScheduleCallback
 from sam2vlm.trainers.deepspeed import build_deepspeed_config, join_ranks, prepare_deepspeed
+from sam2vlm.trainers.full_trainer import FullTrainer, publish_model
 from sam2vlm.trainers.interruption import Interruption
 from sam2vlm.trainers.lora_trainer import LoraTrainer, publish_adapter, training_arguments
 from sam2vlm.trainers.sampling import LengthGroupedSampler
@@ -142,14 +144,14 @@ def _build(
     data: Data,
     manager: CheckpointManager,
     interruption: Interruption,
-) -> LoraTrainer:
+) -> LoraTrainer | FullTrainer:
     training, world = config.training, config.devices.processes_per_node
     sharded = config.devices.zero_stage == SHARDED_WEIGHTS
     if sharded:
         join_ranks()
     # Transformers shards a model that it loads while there are arguments that say so.
     arguments = _arguments(phase, settings, config) if sharded else None
-    model, rates = adapted_model(config, folder=model_folder, digest=phase.inputs["model"])
+    model, rates = trained_model(config, folder=model_folder, digest=phase.inputs["model"])
     sampler = LengthGroupedSampler(
         data.train.lengths,
         global_batch=training.batch_size * training.gradient_accumulation_steps * world,
@@ -158,7 +160,8 @@ def _build(
     tracker = BestModelTracker(patience=config.tracking.early_stopping_patience or None)
     window = FiguresWindow()
     save_every = config.checkpoints.save_every_steps
-    return LoraTrainer(
+    kind = functools.partial(FullTrainer, processor=processor) if training.full else LoraTrainer
+    return kind(
         rates=rates,
         model=model,
         args=arguments or _arguments(phase, settings, config, sum(trainable_parameters(model).values())),
@@ -233,14 +236,17 @@ def _publish(
     processor: ProcessorMixin,
     data: Data,
 ) -> None:
-    """Write adapter, plots, configuration and manifest; all from the checkpoints, so that it can be done again."""
+    """Write adapter or model, plots, configuration, manifest; all from checkpoints, so that it can be done again."""
     last = manager.newest()
     assert last is not None  # noqa: S101  training has just written it
     tracker = BestModelTracker()
     tracker.restore(last.manifest.state["tracker"])
     _require_learning(tracker, required=settings.require_learning)
     best = manager.open(tracker.best_step or last.manifest.step)
-    publish_adapter(best, processor, phase.layout.adapter)
+    if config.training.full:
+        publish_model(best, processor, phase.layout.model)
+    else:
+        publish_adapter(best, processor, phase.layout.adapter)
     plot_run(phase, best_step=best.manifest.step)
     config.save_json(phase.folder / "config.json")
     facts = training_facts(

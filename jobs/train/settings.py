@@ -12,6 +12,7 @@ from sam2vlm.config import (
     CheckpointConfig,
     ConfigPresets,
     DeviceConfig,
+    FullConfig,
     LoRAConfig,
     ModelRegistry,
     ProjectorTraining,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckpointOverrides",
     "DeviceOverrides",
+    "FullOverrides",
     "LoRAOverrides",
     "SampleSettings",
     "TrackingOverrides",
@@ -51,12 +53,16 @@ VAL_PATH = "prepare/dataset/val"
 
 # The bases are made from the configuration's own fields, so that every description and bound stands in one place;
 # mypy cannot follow a base that is computed.
-class TrainingOverrides(overrides_of(TrainingHyperparameters, without=("lora",))):  # type: ignore[misc]
+class TrainingOverrides(overrides_of(TrainingHyperparameters, without=("lora", "full"))):  # type: ignore[misc]
     """What is optimized and how, where it differs from the preset."""
 
 
 class LoRAOverrides(overrides_of(LoRAConfig)):  # type: ignore[misc]  # as above
     """The adapter, where it differs from the preset."""
+
+
+class FullOverrides(overrides_of(FullConfig)):  # type: ignore[misc]  # as above
+    """The parts that method full trains, where they differ from the preset."""
 
 
 class DeviceOverrides(overrides_of(DeviceConfig)):  # type: ignore[misc]  # as above
@@ -130,6 +136,7 @@ class TrainSettings(JobSettings):
     )
     training: TrainingOverrides = Field(default=TrainingOverrides(), description="What is optimized and how.")
     lora: LoRAOverrides = Field(default=LoRAOverrides(), description="The adapter.")
+    full: FullOverrides = Field(default=FullOverrides(), description="The parts that method full trains.")
     devices: DeviceOverrides = Field(default=DeviceOverrides(), description="How the work lies on the hardware.")
     checkpoints: CheckpointOverrides = Field(default=CheckpointOverrides(), description="What is kept on the way.")
     tracking: TrackingOverrides = Field(default=TrackingOverrides(), description="How the run is watched.")
@@ -214,9 +221,11 @@ def _max_length(settings: TrainSettings, of_preset: int, model: str) -> int:
 def _training(values: dict[str, Any], settings: TrainSettings) -> dict[str, Any]:
     training = merged(values, settings.training)
     training["lora"] = merged(_adapter_of_preset(values.get("lora") or {}, settings), settings.lora)
-    if training["method"] == "full" and not settings.lora.model_dump(exclude_none=True):
+    whole = training["method"] == "full"
+    if whole and not settings.lora.model_dump(exclude_none=True):
         # The preset's adapter is no wish of the person who asks for another method.
         del training["lora"]
+    training["full"] = merged((values.get("full") if whole else None) or {}, settings.full) or None
     return training
 
 

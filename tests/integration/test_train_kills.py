@@ -2,7 +2,8 @@
 
 Every kill is a SIGKILL of a process that runs the train phase; the next attempt goes on where it can. What the last
 attempt leaves is compared byte for byte with a run under torchrun that nobody disturbed: every step's loss, the
-published adapter, the manifest, and every file of the last checkpoint (optimizer, scheduler, random state, position).
+published adapter or model, the manifest, and every file of the last checkpoint (optimizer, scheduler, random state,
+position).
 
 ``TRAIN_KILLS`` sets how many kills (default 50), ``TRAIN_KILL_SEED`` repeats a run; the seed is printed.
 """
@@ -38,12 +39,20 @@ SETTINGS = {
     "TRAINING__NUM_EPOCHS": 5,
     "CHECKPOINTS__SAVE_EVERY_STEPS": EVERY,
     "TRACKING__LOGGING_EVERY_STEPS": 1,
-    "LORA__DROPOUT": 0.1,
     "REQUIRE_LEARNING": "false",
 }
+ADAPTER = {**SETTINGS, "LORA__DROPOUT": 0.1}
+SHARDS = {"DEVICES__ZERO_STAGE": 2, "DEVICES__PRECISION": "bf16"}
 VARIANTS = {
-    "fp32": {**SETTINGS, "DEVICES__ZERO_STAGE": 0},
-    "bf16 in shards": {**SETTINGS, "DEVICES__ZERO_STAGE": 2, "DEVICES__PRECISION": "bf16"},
+    "fp32": {**ADAPTER, "DEVICES__ZERO_STAGE": 0},
+    "bf16 in shards": {**ADAPTER, **SHARDS},
+    "whole weights in bf16 shards": {
+        **SETTINGS,
+        **SHARDS,
+        "TRAINING__METHOD": "full",
+        "TRAINING__LEARNING_RATE": 1e-3,
+        "TRAINING__NEFTUNE_NOISE_ALPHA": 5,
+    },
 }
 
 

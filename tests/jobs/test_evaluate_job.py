@@ -126,7 +126,7 @@ def test_another_base_model_than_the_trained_one_is_refused(copied, tmp_path):
     (tmp_path / "model" / "model.safetensors").write_bytes(b"")
     code, sentence = refused(copied, MODEL_FOLDER=tmp_path / "model")
     assert code == 65
-    assert "not those that the adapter was trained on" in sentence
+    assert "not those that the training began with" in sentence
 
 
 @pytest.mark.integration

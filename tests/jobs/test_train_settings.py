@@ -57,6 +57,13 @@ def test_chosen_parts_take_the_place_of_the_presets_list_of_modules():
         training_config(settings(lora={"vision_tower": True, "target_modules": "a"}))
 
 
+def test_whole_weights_take_the_place_of_the_presets_adapter():
+    made = training_config(settings(training={"method": "full"}))
+    assert (made.training.lora, made.training.full.parts) == (None, ("language_model", "projector"))
+    made = training_config(settings(training={"method": "full"}, full={"vision_tower": True, "projector": False}))
+    assert made.training.full.parts == ("language_model", "vision_tower")
+
+
 def test_a_smaller_model_in_a_presets_place_lowers_its_length_and_an_own_length_is_never_changed():
     assert training_config(settings(preset="production", model="tiny-llava")).data.max_length == 1024
     with pytest.raises(SettingsError, match="1024 positions of tiny-llava; lower it"):
@@ -70,7 +77,12 @@ def test_a_smaller_model_in_a_presets_place_lowers_its_length_and_an_own_length_
         ({"model": "tiny-lava"}, "did you mean tiny-llava"),
         ({"model": "Qwen/Qwen-VL-Chat"}, r"Qwen/Qwen2\.5-VL-7B-Instruct"),
         ({"model": "Salesforce/instructblip-vicuna-7b"}, "does not support the family instructblip"),
-        ({"training": {"method": "full"}}, "choose lora"),
+        ({"full": {"vision_tower": True}}, "method lora leaves them frozen; set training.method to full"),
+        ({"training": {"method": "qlora"}, "full": {"vision_tower": False}}, "holds them in four bits"),
+        (
+            {"training": {"method": "full"}, "full": {"language_model": False, "projector": False}},
+            "leaves nothing to learn",
+        ),
         ({"training": {"method": "qlora"}, "devices": {"zero_stage": 3}}, "not sharded by this version"),
         ({"training": {"method": "full"}, "lora": {"rank": 2}}, "has no adapter"),
         ({"model": "liuhaotian/llava-v1.5-7b"}, "576 image tokens .* raise it to at least 640"),

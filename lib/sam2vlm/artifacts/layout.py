@@ -47,6 +47,11 @@ class RunLayout:
         return self.phase("train") / "adapter"
 
     @property
+    def model(self) -> Path:
+        """``RUN/train/model``: in place of the adapter where the weights themselves were trained; the same files."""
+        return self.phase("train") / "model"
+
+    @property
     def logs(self) -> Path:
         """``RUN/logs``: every rank's JSON lines and the TensorBoard events; never part of a digest."""
         return self.root / "logs"

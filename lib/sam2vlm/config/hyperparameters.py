@@ -13,12 +13,14 @@ from pydantic import Field, model_validator
 
 from sam2vlm.config.adapter_config import LoRAConfig, ProjectorTraining
 from sam2vlm.config.device_config import Attention, DeviceConfig, Precision
+from sam2vlm.config.full_config import FullConfig
 from sam2vlm.config.group import Group, unit
 
 __all__ = [
     "Attention",
     "CheckpointConfig",
     "DeviceConfig",
+    "FullConfig",
     "Group",
     "LoRAConfig",
     "Precision",
@@ -54,7 +56,8 @@ class TrainingHyperparameters(Group):
         default=TrainingMethod.LORA,
         description=(
             "What is trained: an adapter (lora), an adapter on a base held in four bits while training (qlora; "
-            "evaluate and export take the whole base), or every weight (full), which this version refuses."
+            "evaluate and export take the whole base), or the weights themselves (full), which makes a whole model. "
+            "The presets' learning rates are for adapters; LLaVA-1.5's weights were tuned at 2e-5."
         ),
     )
     learning_rate: float = Field(
@@ -71,7 +74,7 @@ class TrainingHyperparameters(Group):
         default=None,
         gt=0,
         le=1,
-        description="The highest for the adapter on the vision tower; learning_rate where left out.",
+        description="The highest for the vision tower, adapted or trained; learning_rate where left out.",
         json_schema_extra=unit("per step"),
     )
     batch_size: int = Field(
@@ -121,25 +124,45 @@ class TrainingHyperparameters(Group):
         ),
         json_schema_extra=unit("noise"),
     )
+    full: FullConfig | None = Field(
+        default=None, description="What method full trains; with its defaults where left out and the method is full."
+    )
     lora: LoRAConfig | None = Field(
         default=None, description="The adapter; with its defaults where left out and the method has one."
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _adapter_by_default(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("lora") is None and values.get("method", "lora") != "full":
-            return {**values, "lora": LoRAConfig()}
-        return values
+    def _group_by_default(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        name, group = ("full", FullConfig) if values.get("method", "lora") == "full" else ("lora", LoRAConfig)
+        return values if values.get(name) is not None else {**values, name: group()}
 
     @model_validator(mode="after")
     def _adapter_fits_method(self) -> Self:
         if self.method is TrainingMethod.FULL and self.lora is not None:
-            raise ValueError("method full trains every weight and has no adapter; leave lora out or use method lora")
+            raise ValueError(
+                "method full trains the weights themselves and has no adapter; leave lora out or use method lora"
+            )
+        if self.method is not TrainingMethod.FULL and self.full is not None:
+            quantized = self.method is TrainingMethod.QLORA
+            held = "holds them in four bits, which cannot learn themselves" if quantized else "leaves them frozen"
+            raise ValueError(
+                f"training.full says which of the base's weights learn, and method {self.method.value} {held}; set "
+                "training.method to full, or leave training.full out"
+            )
         return self
 
     @model_validator(mode="after")
     def _rates_have_weights(self) -> Self:
+        if self.full is not None:
+            for part in ("projector", "vision_tower"):
+                if getattr(self, f"{part}_learning_rate") is not None and part not in self.full.parts:
+                    raise ValueError(
+                        f"training.{part}_learning_rate is for a part that learns; set training.full.{part} to yes, or "
+                        "leave the rate out"
+                    )
         # An expression of one's own may reach both parts; the trainer refuses the rate where it does not.
         lora = self.lora
         if lora is None or lora.target_modules is not None:

@@ -10,10 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sam2vlm.config.gpus import Gpu, gpus
-from sam2vlm.config.hyperparameters import TrainingMethod
 from sam2vlm.config.memory import HEADROOM
 from sam2vlm.config.model_registry import ModelRegistry
-from sam2vlm.config.support import METHODS
 from sam2vlm.config.training_config import TEXT_TOKENS
 from sam2vlm.config.workload import Footprint, Workload
 from sam2vlm.errors import SettingsError
@@ -199,10 +197,10 @@ def _rungs(workload: Workload) -> Iterator[tuple[Workload, dict[str, Any], str]]
         if workload.processes > 1 and workload.zero_stage < stage:
             workload = replace(workload, zero_stage=stage)
             yield workload, {"devices.zero_stage": stage}, "the same result, more traffic between processes"
-    if not workload.adapted and TrainingMethod.LORA in METHODS:
-        workload = replace(workload, method="lora")
-        yield workload, {"training.method": "lora"}, "an adapter in place of all weights: another result"
-    if workload.method == "lora" and TrainingMethod.QLORA in METHODS:
+    if not workload.adapted:
+        workload = replace(workload, method="lora", learning=None)
+        yield workload, {"training.method": "lora"}, "an adapter in place of whole weights: another result"
+    if workload.method == "lora":
         # Weights in four bits are not sharded (sam2vlm.config.support).
         stage = min(workload.zero_stage, SHARDING[0])
         names = {"training.method": "qlora"} | ({"devices.zero_stage": stage} if stage < workload.zero_stage else {})

@@ -12,9 +12,7 @@ from sam2vlm.errors import SettingsError
 if TYPE_CHECKING:
     from sam2vlm.config.training_config import TrainingConfig
 
-__all__ = ["METHODS", "refuse_model", "refuse_unsupported"]
-
-METHODS = frozenset({TrainingMethod.LORA, TrainingMethod.QLORA})
+__all__ = ["refuse_model", "refuse_unsupported"]
 
 
 def refuse_unsupported(config: TrainingConfig) -> None:
@@ -25,13 +23,6 @@ def refuse_unsupported(config: TrainingConfig) -> None:
     """
     refuse_model(config.model.name)
     method = config.training.method
-    if method not in METHODS:
-        raise SettingsError(
-            "this version trains adapters only, not all weights; choose lora or qlora",
-            field="training.method",
-            expected=", ".join(sorted(METHODS)),
-            found=method.value,
-        )
     if method is TrainingMethod.QLORA and config.devices.zero_stage == SHARDED_WEIGHTS:
         raise SettingsError(
             "weights in four bits are not sharded by this version; set devices.zero_stage to 2, or choose lora",

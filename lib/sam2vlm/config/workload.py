@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal, Self
 
 from sam2vlm.config.device_config import SHARDED_WEIGHTS
-from sam2vlm.config.hyperparameters import Precision, TrainingMethod
+from sam2vlm.config.hyperparameters import LoRAConfig, Precision, TrainingMethod
 from sam2vlm.config.model_registry import ModelRegistry
 from sam2vlm.errors import SettingsError
 
@@ -35,6 +35,8 @@ class Workload:
         dora: Train the length of each weight's columns as well.
         vision_tower: Also adapt the vision tower.
         projector: ``frozen``, ``adapted`` or ``trained`` as a whole.
+        learning: The parts that method full trains, of ``language_model``, ``projector`` and ``vision_tower``; None
+            trains every weight.
         gradient_checkpointing: Compute activations twice instead of keeping them.
         vision_gradient_checkpointing: The same of the vision tower alone; None is as the rest.
         zero_stage: What DeepSpeed shards over the processes: 1 optimizer, 2 also gradients, 3 also weights.
@@ -58,6 +60,7 @@ class Workload:
     dora: bool = False
     vision_tower: bool = False
     projector: Literal["frozen", "adapted", "trained"] = "frozen"
+    learning: tuple[str, ...] | None = None
     gradient_checkpointing: bool = True
     vision_gradient_checkpointing: bool | None = None
     zero_stage: int = 0
@@ -85,7 +88,9 @@ class Workload:
     @classmethod
     def of(cls, config: TrainingConfig, *, device: str = "cuda") -> Self:
         """Return what a configuration asks of one process; ``auto`` is bf16 on a GPU and fp32 on the CPU."""
-        training, devices, lora = config.training, config.devices, config.training.lora
+        training, devices = config.training, config.devices
+        # What a change from whole weights to an adapter would come to.
+        lora = training.lora or LoRAConfig()
         automatic = "bf16" if device == "cuda" else "fp32"
         return cls(
             model=config.model.name,
@@ -95,12 +100,13 @@ class Workload:
             tokens=min(config.data.max_length, ModelRegistry.get(config.model.name).max_positions),
             padded=training.batch_size > 1,
             accumulation=training.gradient_accumulation_steps,
-            rank=lora.rank if lora else 1,
-            dropout=lora.dropout if lora else 0.0,
-            target=lora.target_modules if lora else None,
-            dora=lora is not None and lora.dora,
-            vision_tower=lora is not None and lora.vision_tower,
-            projector=lora.projector.value if lora else "frozen",
+            rank=lora.rank,
+            dropout=lora.dropout,
+            target=lora.target_modules,
+            dora=lora.dora,
+            vision_tower=lora.vision_tower,
+            projector=lora.projector.value,
+            learning=training.full.parts if training.full else None,
             gradient_checkpointing=devices.gradient_checkpointing,
             vision_gradient_checkpointing=devices.vision_gradient_checkpointing,
             zero_stage=devices.zero_stage,

@@ -17,7 +17,8 @@ from sam2vlm.logs import get_logger
 from sam2vlm.modeling.adapter import load_adapter
 from sam2vlm.modeling.boxes import boxes_of
 from sam2vlm.modeling.devices import choose_device, choose_dtype
-from sam2vlm.modeling.loading import load_model, load_processor
+from sam2vlm.modeling.loading import load_for_answers, load_processor
+from sam2vlm.modeling.source import ModelSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from sam2vlm.evaluation.frames import TestFrame
+    from sam2vlm.modeling.generation import Model
     from sam2vlm.modeling.trained import TrainedBase
 
 __all__ = ["evaluate", "frame_results"]
@@ -38,7 +40,7 @@ def evaluate(
     folder: Path,
     *,
     dataset: Path,
-    adapter: Path,
+    trained: Path,
     base: TrainedBase,
     experiment: str,
     options: Mapping[str, Any],
@@ -48,7 +50,7 @@ def evaluate(
     Args:
         folder: Where to write.
         dataset: ``RUN/prepare/dataset``.
-        adapter: ``RUN/train/adapter``.
+        trained: ``RUN/train/adapter``, or ``RUN/train/model`` where the weights themselves were trained.
         base: The base model.
         experiment: Its name, for the report.
         options: The evaluation's settings, shown in the report: ``limit``, ``batch_size``, ``max_new_tokens``,
@@ -58,7 +60,7 @@ def evaluate(
         How many frames were there and looked at, and the manifest's facts.
 
     Raises:
-        DataError: Dataset, pictures or adapter are not what the earlier phases wrote.
+        DataError: Dataset, pictures, adapter or model are not what the earlier phases wrote.
         SettingsError: CUDA is asked for and there is none.
     """
     split = read_split(dataset, SPLIT)
@@ -66,7 +68,7 @@ def evaluate(
     device = choose_device(options["device"])
     dtype = choose_dtype(options["precision"], device)
     asking = {name: options[name] for name in ("batch_size", "max_new_tokens")}
-    rows = _answers(split, frames, adapter=adapter, base=base, device=device, dtype=dtype, asking=asking)
+    rows = _answers(split, frames, trained=trained, base=base, device=device, dtype=dtype, asking=asking)
     for name in ("base", "tuned"):
         _write_lines(folder / "predictions" / f"{name}.jsonl", rows[name])
     results = {name: frame_results(lines, frames) for name, lines in rows.items()}
@@ -124,7 +126,7 @@ def _answers(
     split: Dataset,
     frames: Sequence[TestFrame],
     *,
-    adapter: Path,
+    trained: Path,
     base: TrainedBase,
     device: torch.device,
     dtype: torch.dtype,
@@ -132,15 +134,20 @@ def _answers(
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of ``base``, ``tuned`` and ``ceiling``; both models are asked by the same processor."""
     source = base.source
-    processor = load_processor(adapter, name=source.name)
+    processor = load_processor(trained, name=source.name)
     boxes = boxes_of(base.entry, processor)
-    model = load_model(source, class_name=base.entry.class_name, dtype=dtype)
-    model.to(device)  # type: ignore[arg-type]  # a decorator of Transformers hides the signature
-    model.eval()  # type: ignore[no-untyped-call]  # it has no annotations
+    model = load_for_answers(source, class_name=base.entry.class_name, dtype=dtype, device=device)
     before = predict(model, processor, split, frames, name="base", boxes=boxes, **asking)
-    # The adapter goes onto the very model that has just answered: its weights are read once.
-    adapted = load_adapter(model, adapter)
-    tuned = predict(adapted, processor, split, frames, name="tuned", boxes=boxes, **asking)
+    if base.whole:
+        # Before the other one takes its place: both need not fit at once.
+        del model
+        tuned_model: Model = load_for_answers(
+            ModelSource(source.name, trained, digest=""), class_name=base.entry.class_name, dtype=dtype, device=device
+        )
+    else:
+        # The adapter goes onto the very model that has just answered: its weights are read once.
+        tuned_model = load_adapter(model, trained)
+    tuned = predict(tuned_model, processor, split, frames, name="tuned", boxes=boxes, **asking)
     return {"base": before, "tuned": tuned, "ceiling": true_answers(frames, boxes=boxes)}
 
 

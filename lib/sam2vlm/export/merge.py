@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sam2vlm.errors import DataError
 from sam2vlm.modeling.adapter import load_adapter
-from sam2vlm.modeling.generation import end_tokens
+from sam2vlm.modeling.generation import answers_by_default
 from sam2vlm.modeling.loading import load_model, load_processor
 
 if TYPE_CHECKING:
@@ -39,11 +39,7 @@ def export_merged(adapter: Path, target: Path, *, base: TrainedBase, dtype: torc
         merged = model.merge_and_unload(safe_merge=True)
     except ValueError as error:
         raise DataError(f"the adapter cannot be merged: {error}", source=adapter) from None
-    # Loading switched the cache off for training; whoever generates wants it.
-    merged.config.use_cache = True
-    merged.generation_config.eos_token_id = end_tokens(merged, processor)
-    merged.generation_config.pad_token_id = processor.tokenizer.pad_token_id
     # Saving asks accelerate, which imports DeepSpeed where it is installed, which says so on standard output.
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), answers_by_default(merged, processor):
         merged.save_pretrained(target, safe_serialization=True)
     processor.save_pretrained(target)

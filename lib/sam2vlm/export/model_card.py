@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sam2vlm.artifacts.markdown import escaped, figure, table
-from sam2vlm.export.snippets import adapter_snippet, boxes_snippet, merged_snippet
+from sam2vlm.export.snippets import adapter_snippet, boxes_snippet, model_snippet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["render_model_card"]
 
-METHODS = {"qlora": "qlora: the base in four bits (NF4) while training, whole in evaluation and merge"}
+METHODS = {
+    "qlora": "qlora: the base in four bits (NF4) while training, whole in evaluation and merge",
+    "full": "full: the weights themselves, without an adapter",
+}
+PARTS = {"language_model": "language model", "projector": "projector", "vision_tower": "vision tower"}
 VARIANTS = {"rslora": "rsLoRA (alpha over the rank's square root)", "dora": "DoRA"}
 SPLITS = ("train", "val", "test")
 FIGURES = ("mAP50", "mAP50_95", "mean_iou", "count_accuracy", "label_accuracy")
@@ -56,19 +60,22 @@ def render_model_card(
     """
     metrics: Mapping[str, Any] = evaluate.facts["metrics"]
     prompts: Mapping[str, str] = evaluate.facts["prompts"]
-    snippet = merged_snippet(prompt=prompts["detect"], most_tokens=int(evaluate.settings["max_new_tokens"]))
+    whole = train.settings["training"]["method"] == "full"
+    snippet = model_snippet(
+        "model" if whole else "merged",
+        prompt=prompts["detect"],
+        most_tokens=int(evaluate.settings["max_new_tokens"]),
+    )
     parts = [
-        f"---\n{_metadata(experiment, exported['base_model'], license, metrics)}\n---",
+        f"---\n{_metadata(experiment, exported['base_model'], license, metrics, whole=whole)}\n---",
         f"# {experiment}",
         (
-            f"A vision-language model that names and locates objects: `{exported['base_model']}`, fine-tuned on "
+            "A vision-language model that names and locates objects: "
+            f"`{exported['base_model']}`, fine-tuned {'in full ' if whole else ''}on "
             f"masks of a SAM 2 export. {evaluate.facts['verdict']}."
         ),
         "## Use",
-        "The merged model needs Transformers alone. Run this where `merged` lies, with a picture of yours:",
-        _python(snippet),
-        "The adapter goes onto its base by PEFT. This takes the place of everything above `picture`; the rest stays:",
-        _python(adapter_snippet(exported["base_model"], packaged=base.packaged)),
+        *_use(snippet, base, exported["base_model"], whole=whole),
         "## Boxes",
         CONVENTIONS[base.boxes.kind].format(decimals=base.boxes.decimals),
         *_conversion(base),
@@ -90,7 +97,26 @@ def render_model_card(
     return "\n\n".join(parts) + "\n"
 
 
-def _metadata(experiment: str, base: str, license: str, metrics: Mapping[str, Any]) -> str:  # noqa: A002  as above
+def _use(snippet: str, base: ModelEntry, name: str, *, whole: bool) -> list[str]:
+    if whole:
+        told = "It needs Transformers alone. Run this where `model` lies, with a picture of yours:"
+        return [told, _python(snippet)]
+    return [
+        "The merged model needs Transformers alone. Run this where `merged` lies, with a picture of yours:",
+        _python(snippet),
+        "The adapter goes onto its base by PEFT. This takes the place of everything above `picture`; the rest stays:",
+        _python(adapter_snippet(name, packaged=base.packaged)),
+    ]
+
+
+def _metadata(
+    experiment: str,
+    base: str,
+    license: str,  # noqa: A002  as above
+    metrics: Mapping[str, Any],
+    *,
+    whole: bool,
+) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     results = [
@@ -105,6 +131,7 @@ def _metadata(experiment: str, base: str, license: str, metrics: Mapping[str, An
         for name in FIGURES
         if metrics["tuned"][name] is not None
     ]
+    methods = () if whole else ("lora", "peft")
     data = ModelCardData(
         base_model=base,
         library_name="transformers",
@@ -112,7 +139,7 @@ def _metadata(experiment: str, base: str, license: str, metrics: Mapping[str, An
         metrics=list(FIGURES),
         model_name=experiment,
         pipeline_tag="image-text-to-text",
-        tags=["lora", "object-detection", "peft", "sam2", "sam2vlm", "vision-language-model"],
+        tags=sorted(["object-detection", "sam2", "sam2vlm", "vision-language-model", *methods]),
         eval_results=results or None,
     )
     return str(data.to_yaml()).strip()
@@ -149,13 +176,9 @@ def _labels(counts: Mapping[str, int]) -> str:
 
 def _training(base: ModelEntry, train: Manifest) -> str:
     settings, result = train.settings["training"], train.facts["result"]
-    lora = settings.get("lora") or {}
     rows = [
         ("method", METHODS.get(settings["method"], settings["method"])),
-        ("rank, alpha, dropout", ", ".join(str(lora.get(name)) for name in ("rank", "alpha", "dropout"))),
-        *_variants(lora),
-        ("adapted modules", f"`{train.facts['adapter']['target_modules']}`".replace("|", "\\|")),
-        ("trained parameters", train.facts["adapter"]["parameters"]),
+        *(_parts(train) if "full" in train.facts else _adapter(settings.get("lora") or {}, train)),
         ("learning rate", settings["learning_rate"]),
         ("samples a step", _samples_a_step(settings, train)),
         ("epochs, steps", f"{result['epochs']}, {result['steps']}"),
@@ -165,6 +188,24 @@ def _training(base: ModelEntry, train: Manifest) -> str:
         ("base model's licence", base.licence),
     ]
     return table(("setting", "value"), [(name, str(value)) for name, value in rows])
+
+
+def _parts(train: Manifest) -> list[tuple[str, str]]:
+    learned: Mapping[str, int] = train.facts["full"]["parts"]
+    return [
+        ("parts that learn", ", ".join(word for part, word in PARTS.items() if learned[part])),
+        ("frozen parts", ", ".join(word for part, word in PARTS.items() if not learned[part]) or "none"),
+        ("trained parameters", str(train.facts["full"]["parameters"])),
+    ]
+
+
+def _adapter(lora: Mapping[str, Any], train: Manifest) -> list[tuple[str, str]]:
+    return [
+        ("rank, alpha, dropout", ", ".join(str(lora.get(name)) for name in ("rank", "alpha", "dropout"))),
+        *_variants(lora),
+        ("adapted modules", f"`{train.facts['adapter']['target_modules']}`".replace("|", "\\|")),
+        ("trained parameters", str(train.facts["adapter"]["parameters"])),
+    ]
 
 
 def _variants(lora: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -199,6 +240,12 @@ def _evaluation(evaluate: Manifest, metrics: Mapping[str, Any]) -> str:
 
 def _verification(exported: Mapping[str, Any]) -> str:
     found = exported["verification"]
+    if "model_text_share" in found:
+        return (
+            f"The model was reloaded in a fresh process and answered {found['answers']} questions about "
+            f"{found['frames']} frames of the test split again. Equal letter by letter to the trained model: "
+            f"{found['model_text_share']:.0%} ({exported['dtype']})."
+        )
     return (
         f"Both folders were reloaded in a fresh process and answered {found['answers']} questions about "
         f"{found['frames']} frames of the test split again. Equal letter by letter to the trained model: "

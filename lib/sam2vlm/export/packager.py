@@ -1,8 +1,9 @@
-"""The whole export of a run: adapter, merged model, verification, model card."""
+"""The whole export of a run: adapter and merged model, or the whole model; verification, model card."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from sam2vlm.export.adapter import export_adapter, make_readable, require_portab
 from sam2vlm.export.fresh_process import verify_in_fresh_process
 from sam2vlm.export.merge import export_merged
 from sam2vlm.export.model_card import render_model_card
-from sam2vlm.export.verify import ADAPTER, MERGED, VerificationPlan
+from sam2vlm.export.verify import ADAPTER, MERGED, MODEL, VerificationPlan
 from sam2vlm.logs import get_logger
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def package(
 
     Args:
         folder: Where to write.
-        layout: The run's paths, from which dataset, adapter and predictions are read.
+        layout: The run's paths, from which dataset, adapter or model, and predictions are read.
         earlier: What the phases before say.
         base: The base model.
         experiment: Its name, for the card.
@@ -64,10 +65,14 @@ def package(
     name = base.entry.name if base.entry.packaged else str(base.entry.checkpoint)
     dtype = str(earlier.evaluate.facts["dtype"])
     log = get_logger("export")
-    export_adapter(layout.adapter, folder / ADAPTER, base=name)
-    log.info("adapter_written", base=name)
-    export_merged(folder / ADAPTER, folder / MERGED, base=base, dtype=getattr(torch, dtype))
-    log.info("merged_model_written", dtype=dtype)
+    if base.whole:
+        shutil.copytree(layout.model, folder / MODEL, copy_function=shutil.copyfile)
+        log.info("model_written")
+    else:
+        export_adapter(layout.adapter, folder / ADAPTER, base=name)
+        log.info("adapter_written", base=name)
+        export_merged(folder / ADAPTER, folder / MERGED, base=base, dtype=getattr(torch, dtype))
+        log.info("merged_model_written", dtype=dtype)
     require_portable(folder)
     verified = verify_in_fresh_process(_plan(folder, layout, earlier.evaluate, base, options))
     log.info("verified", **verified)
@@ -75,7 +80,7 @@ def package(
         "base_model": name,
         "dtype": dtype,
         "verification": verified,
-        "bytes": {part: _size(folder / part) for part in (ADAPTER, MERGED)},
+        "bytes": {part: _size(folder / part) for part in ((MODEL,) if base.whole else (ADAPTER, MERGED))},
     }
     card = render_model_card(
         experiment=experiment,
@@ -113,6 +118,7 @@ def _plan(
         merged_text_share=float(options["merged_text_share"]),
         logits_tolerance=float(options["logits_tolerance"]),
         logs=os.fspath(layout.logs),
+        whole=base.whole,
     )
 
 

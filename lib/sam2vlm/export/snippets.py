@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
-__all__ = ["adapter_snippet", "boxes_snippet", "merged_snippet"]
+__all__ = ["adapter_snippet", "boxes_snippet", "model_snippet"]
 
-MERGED = """
+MODEL = """
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-processor = AutoProcessor.from_pretrained("merged", backend="pil")
-model = AutoModelForImageTextToText.from_pretrained("merged", dtype="auto").eval()
+processor = AutoProcessor.from_pretrained({folder}, backend="pil")
+model = AutoModelForImageTextToText.from_pretrained({folder}, dtype="auto").eval()
 
 picture = Image.open("picture.png").convert("RGB")
 question = [{{"type": "image", "image": picture}}, {{"type": "text", "text": {prompt}}}]
@@ -59,9 +59,17 @@ for label, *corners in re.findall(r"([^;\[\]]+) \[([\d.]+), ([\d.]+), ([\d.]+), 
 """
 
 
-def merged_snippet(*, prompt: str, most_tokens: int) -> str:
-    """Return the code that asks the merged model about ``picture.png``."""
-    return MERGED.format(prompt=json.dumps(prompt, ensure_ascii=False), most_tokens=most_tokens)
+def model_snippet(folder: str, *, prompt: str, most_tokens: int) -> str:
+    """Return the code that asks a model that needs Transformers alone about ``picture.png``.
+
+    Args:
+        folder: The model's, seen from where the code is run.
+        prompt: The question.
+        most_tokens: Longest answer.
+    """
+    return MODEL.format(
+        folder=json.dumps(folder), prompt=json.dumps(prompt, ensure_ascii=False), most_tokens=most_tokens
+    )
 
 
 def adapter_snippet(base: str, *, packaged: bool) -> str:

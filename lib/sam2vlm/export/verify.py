@@ -3,7 +3,7 @@
 The adapter on its base and the merged model alone have to answer the test split's questions as the trained model
 did when it was evaluated. The questions come in the evaluation's own batches, so the arithmetic is the same and the
 adapter's answers are the same letter by letter; merging rounds the weights once, so there the logits may differ
-within a tolerance.
+within a tolerance. Where the weights themselves were trained there is one model, and it answers letter by letter.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VerificationPlan", "compare_texts", "main", "verify"]
 
-ADAPTER, MERGED = "adapter", "merged"
+ADAPTER, MERGED, MODEL = "adapter", "merged", "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class VerificationPlan:
     """What is to be reloaded, asked and compared.
 
     Attributes:
-        export: The folder with ``adapter`` and ``merged``.
+        export: The folder with ``adapter`` and ``merged``, or with ``model``.
         base_name: The base model's registry name.
         base_folder: Its files.
         class_name: Its class in Transformers.
@@ -52,10 +52,11 @@ class VerificationPlan:
         seed: The run's.
         device: The evaluation's; where it is not there, the CPU is taken.
         dtype: Of the evaluation, as torch names it.
-        adapter_text_share: Least share of equal answers of the adapter.
+        adapter_text_share: Least share of equal answers of the adapter, or of the whole model.
         merged_text_share: Least share of equal answers of the merged model.
         logits_tolerance: Largest absolute difference of logits between the two.
         logs: ``RUN/logs``.
+        whole: Whether the weights themselves were trained, so that there is ``model`` alone.
     """
 
     export: str
@@ -76,6 +77,7 @@ class VerificationPlan:
     merged_text_share: float
     logits_tolerance: float
     logs: str
+    whole: bool = False
 
     def save(self, path: Path) -> None:
         """Write the plan as JSON."""
@@ -88,11 +90,11 @@ class VerificationPlan:
 
 
 def verify(plan: VerificationPlan) -> dict[str, Any]:
-    """Reload both models, ask them and compare.
+    """Reload what was exported, ask it and compare.
 
     Returns:
-        ``device``, ``frames``, ``answers``, ``adapter_text_share``, ``merged_text_share`` and
-        ``max_logits_difference`` (two significant digits).
+        ``device``, ``frames``, ``answers``; ``adapter_text_share``, ``merged_text_share`` and
+        ``max_logits_difference`` (two significant digits), or ``model_text_share``.
 
     Raises:
         DataError: A weight is missing or unexpected, or a model differs more than it may.
@@ -103,12 +105,14 @@ def verify(plan: VerificationPlan) -> dict[str, Any]:
     by_task = chosen_predictions(Path(plan.predictions), samples=plan.samples, batch_size=plan.batch_size)
     expected = {row_name(row): str(row["answer"]) for rows in by_task for row in rows}
     device = _device(plan.device)
+    asked = {"device": device, "frames": len(by_task[0]), "answers": len(expected)}
+    if plan.whole:
+        answers, _ = _ask_again(plan, MODEL, split, by_task, device)
+        return {**asked, "model_text_share": compare_texts(MODEL, expected, answers, least=plan.adapter_text_share)}
     adapter_answers, adapter_logits = _ask_again(plan, ADAPTER, split, by_task, device)
     merged_answers, merged_logits = _ask_again(plan, MERGED, split, by_task, device)
     result = {
-        "device": device,
-        "frames": len(by_task[0]),
-        "answers": len(expected),
+        **asked,
         "adapter_text_share": compare_texts(ADAPTER, expected, adapter_answers, least=plan.adapter_text_share),
         "merged_text_share": compare_texts(MERGED, expected, merged_answers, least=plan.merged_text_share),
     }
@@ -196,15 +200,15 @@ def _reload(plan: VerificationPlan, what: str, device: str) -> tuple[Model, Proc
     import torch
 
     from sam2vlm.modeling.adapter import load_adapter
-    from sam2vlm.modeling.loading import load_model, load_processor
+    from sam2vlm.modeling.loading import load_for_answers, load_processor
     from sam2vlm.modeling.source import ModelSource
 
     folder = Path(plan.export, what)
     weights = Path(plan.base_folder) if what == ADAPTER else folder
     source = ModelSource(name=plan.base_name if what == ADAPTER else what, folder=weights, digest="")
-    model = load_model(source, class_name=plan.class_name, dtype=getattr(torch, plan.dtype))
-    model.to(torch.device(device))  # type: ignore[arg-type]  # a decorator of Transformers hides the signature
-    model.eval()  # type: ignore[no-untyped-call]  # it has no annotations
+    model = load_for_answers(
+        source, class_name=plan.class_name, dtype=getattr(torch, plan.dtype), device=torch.device(device)
+    )
     processor = load_processor(folder, name=what)
     return (load_adapter(model, folder) if what == ADAPTER else model), processor
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from peft import PeftModel
     from torch import Tensor
+    from transformers import PreTrainedModel
 
     from sam2vlm.modeling.encoding import Encoded
 
@@ -104,6 +105,8 @@ def _filled(tensor: Tensor, sizes: Sequence[int]) -> Tensor:
     return filled
 
 
-def can_keep_logits(model: PeftModel) -> bool:
+def can_keep_logits(model: PeftModel | PreTrainedModel) -> bool:
     """Return whether a model's class can be asked for the logits of a sequence's end alone."""
-    return "logits_to_keep" in inspect.signature(model.get_base_model().forward).parameters
+    # An adapted model's own signature says nothing of what its base takes.
+    base = getattr(model, "get_base_model", lambda: model)()
+    return "logits_to_keep" in inspect.signature(base.forward).parameters

@@ -6,6 +6,7 @@ letter by letter.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     Model = PreTrainedModel | PeftModel
 
-__all__ = ["Answer", "Question", "ask", "encode_questions", "end_tokens"]
+__all__ = ["Answer", "Question", "answers_by_default", "ask", "encode_questions", "end_tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,26 @@ def end_tokens(model: Model, processor: ProcessorMixin) -> list[int]:
     trained = tokenizer.convert_tokens_to_ids(Encoder(processor).end_token)
     listed = [*(own if isinstance(own, list) else [own]), trained, tokenizer.eos_token_id]
     return sorted({int(token) for token in listed if token is not None})
+
+
+@contextlib.contextmanager
+def answers_by_default(model: PreTrainedModel, processor: ProcessorMixin) -> Iterator[None]:
+    """Have a model's configurations, while they are saved, be those of a model that answers.
+
+    It ends where it was taught to end and uses its cache, which is switched off for training.
+
+    Args:
+        model: The model.
+        processor: What it was trained with.
+    """
+    before = model.config.use_cache
+    model.generation_config.eos_token_id = end_tokens(model, processor)
+    model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
+    model.config.use_cache = True
+    try:
+        yield
+    finally:
+        model.config.use_cache = before
 
 
 def _placed(tensor: Tensor, model: Model) -> Tensor:

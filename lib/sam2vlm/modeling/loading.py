@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sam2vlm.modeling.source import ModelSource
 
-__all__ = ["load_model", "load_processor", "read_config"]
+__all__ = ["load_for_answers", "load_model", "load_processor", "read_config"]
 
 
 def load_model(
@@ -56,6 +56,7 @@ def load_model(
     except (OSError, RuntimeError, SafetensorError, ValueError) as error:
         raise DataError(f"the model's weights cannot be read: {error}", source=source.name) from None
     _require_whole(source.name, report)
+    _forget_unused_names(model)
     if four_bits:
         keep_exact(model)
     # PEFT writes this into the adapter's configuration: a path of this machine would be of no use elsewhere.
@@ -63,6 +64,27 @@ def load_model(
     model.config._name_or_path = source.name  # noqa: SLF001  the field that save_pretrained reads
     model.config.use_cache = False
     assert isinstance(model, PreTrainedModel)  # noqa: S101  told to mypy; the class is one of Transformers'
+    return model
+
+
+def load_for_answers(
+    source: ModelSource, *, class_name: str, dtype: torch.dtype, device: torch.device
+) -> PreTrainedModel:
+    """Load a model to be asked, on a device and in evaluation mode.
+
+    Args:
+        source: Where it is.
+        class_name: The class that the registry says it has.
+        dtype: Of the weights.
+        device: Where it is to run.
+
+    Raises:
+        SettingsError: As :func:`load_model`.
+        DataError: As :func:`load_model`.
+    """
+    model = load_model(source, class_name=class_name, dtype=dtype)
+    model.to(device)  # type: ignore[arg-type]  # a decorator of Transformers hides the signature
+    model.eval()  # type: ignore[no-untyped-call]  # it has no annotations
     return model
 
 
@@ -124,6 +146,17 @@ def read_config(folder: Path, *, name: str, class_name: str) -> PretrainedConfig
     assert isinstance(config, PretrainedConfig)  # noqa: S101  told to mypy
     _require_class(name, config, class_name)
     return config
+
+
+def _forget_unused_names(model: Any) -> None:
+    """Have a model be saved by the names that its own files have.
+
+    Transformers 5.23 keeps those of its renamings that matched a name while it loaded, and takes them back when it
+    saves; with weights that DeepSpeed shards it keeps all, and what it then saves has names that no file had.
+    """
+    used = getattr(model, "_weight_conversions", None)
+    if used is not None:
+        model._weight_conversions = [conversion for conversion in used if conversion.was_used()]  # noqa: SLF001
 
 
 def _require_class(name: str, config: PretrainedConfig, class_name: str) -> None:

@@ -12,6 +12,7 @@ from sam2vlm.modeling.parts import LANGUAGE_MODEL, linear_layers, projectors_of,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from torch import nn
     from transformers import PreTrainedModel
 
 __all__ = ["add_lora", "trainable_parameters"]
@@ -87,7 +88,7 @@ def add_lora(
     return adapted
 
 
-def trainable_parameters(model: PeftModel) -> dict[str, int]:
+def trainable_parameters(model: nn.Module) -> dict[str, int]:
     """Return how many numbers are trained, by parameter name."""
     return {name: weight.numel() for name, weight in model.named_parameters() if weight.requires_grad}
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "build_deepspeed_config",
+    "copy_of_weights",
     "join_ranks",
     "measure_gradients",
     "prepare_deepspeed",
@@ -126,6 +127,30 @@ def whole_weights(engine: Any, weights: list[torch.nn.Parameter]) -> Iterator[No
 
     with GatheredParameters(weights):
         yield
+
+
+def copy_of_weights(engine: Any, model: torch.nn.Module, *, wanted: bool) -> dict[str, torch.Tensor]:
+    """Copy a model's state to the CPU; at stage 3 weight by weight, so that no GPU has to hold all of it.
+
+    Every rank has to take part.
+
+    Args:
+        engine: The model's ``DeepSpeedEngine``.
+        model: The model.
+        wanted: Whether this rank keeps the copy.
+
+    Returns:
+        Weights by name, tied ones the same tensor; nothing where none is wanted.
+    """
+    copied: dict[str, torch.Tensor] = {}
+    known: dict[int, torch.Tensor] = {}
+    for name, value in model.state_dict(keep_vars=True).items():
+        with whole_weights(engine, [value] if isinstance(value, torch.nn.Parameter) else []):
+            if wanted:
+                if id(value) not in known:
+                    known[id(value)] = value.detach().to("cpu", copy=True)
+                copied[name] = known[id(value)]
+    return copied
 
 
 def prepare_deepspeed() -> bool:

@@ -10,12 +10,10 @@ import torch
 from transformers import TrainingArguments
 
 from sam2vlm.artifacts import canonical_json, publish_folder, write_text
-from sam2vlm.trainers.base_trainer import BaseTrainer
 from sam2vlm.trainers.deepspeed import whole_weights
-from sam2vlm.trainers.parameter_groups import parameter_groups
+from sam2vlm.trainers.part_trainer import PartTrainer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from peft import PeftModel
@@ -28,33 +26,8 @@ __all__ = ["LoraTrainer", "publish_adapter", "save_adapter", "training_arguments
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
 
-class LoraTrainer(BaseTrainer):
-    """Trains a PEFT adapter; its checkpoints hold the adapter, never the base.
-
-    Args:
-        rates: Learning rates of parts of the model that have their own; see
-            :func:`sam2vlm.trainers.parameter_groups.part_rates`.
-        others: Of :class:`BaseTrainer`.
-    """
-
-    def __init__(self, *, rates: Mapping[tuple[str, ...], float] | None = None, **others: Any) -> None:
-        self._rates = rates or {}
-        super().__init__(**others)
-
-    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """Make AdamW; where parts have rates of their own, with a group for each."""
-        if self.optimizer is None and self._rates:
-            trained: Any = self.model if model is None else model
-            groups = parameter_groups(
-                trained,
-                self._rates,
-                learning_rate=self.args.learning_rate,
-                weight_decay=self.args.weight_decay,
-                decayed=set(self.get_decay_parameter_names(trained)),
-            )
-            kind, options = self.get_optimizer_cls_and_kwargs(self.args, trained)
-            self.optimizer = kind(groups, **options)
-        return super().create_optimizer(model)
+class LoraTrainer(PartTrainer):
+    """Trains a PEFT adapter; its checkpoints hold the adapter, never the base."""
 
     def save_weights(self, folder: Path) -> None:
         """Write the adapter, on rank 0."""

@@ -10,7 +10,7 @@ from sam2vlm.modeling.parts import projectors_of, vision_tower_of, within
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from peft import PeftModel
+    from torch import nn
     from transformers import PreTrainedModel
 
 __all__ = ["parameter_groups", "part_rates"]
@@ -38,7 +38,7 @@ def part_rates(
 
 
 def parameter_groups(
-    model: PeftModel,
+    model: nn.Module,
     rates: Mapping[tuple[str, ...], float],
     *,
     learning_rate: float,
@@ -48,7 +48,7 @@ def parameter_groups(
     """Return torch's parameter groups, those of the parts last: the rate that is logged is the first group's.
 
     Args:
-        model: The adapted model.
+        model: The model, adapted or not.
         rates: From :func:`part_rates`.
         learning_rate: Of everything else.
         weight_decay: Of the weights in ``decayed``; others have none.

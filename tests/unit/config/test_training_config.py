@@ -69,6 +69,15 @@ def test_a_method_with_an_adapter_gets_its_defaults_and_full_training_has_none()
     assert TrainingHyperparameters(method=TrainingMethod.FULL).lora is None
 
 
+def test_full_training_leaves_the_tower_alone_where_nothing_is_said_and_other_methods_have_no_such_parts():
+    assert TrainingHyperparameters(method="full").full.parts == ("language_model", "projector")
+    assert TrainingHyperparameters(method="full", full={"vision_tower": True}).full.parts[-1] == "vision_tower"
+    assert TrainingHyperparameters(method="full", full={"language_model": False}).full.parts == ("projector",)
+    assert TrainingHyperparameters().full is None
+    rates = {"projector_learning_rate": 1e-3, "vision_tower_learning_rate": 1e-6}
+    assert TrainingHyperparameters(method="full", full={"vision_tower": True}, **rates).full is not None
+
+
 def test_target_modules_are_the_familys_or_the_configurations_own():
     assert re.fullmatch(config().target_modules, "model.language_model.layers.3.self_attn.q_proj")
     own = config(training={"lora": {"rank": 4, "target_modules": r".*\.q_proj"}})
@@ -91,6 +100,23 @@ def test_target_modules_are_the_familys_or_the_configurations_own():
         ),
         ({"training": {"method": "full", "lora": {"rank": 4}}}, "has no adapter; leave lora out"),
         ({"training": {"lora": {"target_modules": "("}}}, "no regular expression"),
+        (
+            {"training": {"method": "full", "full": {"language_model": False, "projector": False}}},
+            "training.full leaves nothing to learn; set language_model, projector or vision_tower",
+        ),
+        (
+            {"training": {"method": "qlora", "full": {"vision_tower": True}}},
+            "method qlora holds them in four bits, which cannot learn themselves; set training.method to full",
+        ),
+        ({"training": {"full": {}}}, "method lora leaves them frozen; set training.method to full, or leave"),
+        (
+            {"training": {"method": "full", "vision_tower_learning_rate": 1e-6}},
+            "vision_tower_learning_rate is for a part that learns; set training.full.vision_tower to yes",
+        ),
+        (
+            {"training": {"method": "full", "full": {"projector": False}, "projector_learning_rate": 1e-3}},
+            "projector_learning_rate is for a part that learns; set training.full.projector to yes",
+        ),
         (
             {"model": {"name": LLAVA, "type": "instructblip"}},
             "is of type llava, not instructblip; leave model.type out",

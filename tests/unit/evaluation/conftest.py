@@ -30,7 +30,7 @@ def evaluation(layout, base):
         return evaluate(
             folder,
             dataset=layout.dataset,
-            adapter=layout.adapter,
+            trained=layout.adapter,
             base=base,
             experiment=EXPERIMENT,
             options=EVALUATION | options,

@@ -37,7 +37,7 @@ def card_of(layout, **changes):
     manifests = {phase: read_manifest(layout.manifest(phase)) for phase in ("prepare", "train", "evaluate")}
     base = ModelRegistry.get(MODEL)
     return render_model_card(
-        experiment=EXPERIMENT, base=base, license="apache-2.0", exported=EXPORTED, **(manifests | changes)
+        experiment=EXPERIMENT, base=base, license="apache-2.0", **(manifests | {"exported": EXPORTED} | changes)
     )
 
 
@@ -150,3 +150,32 @@ def test_variants_of_lora_are_told_where_there_are_any(card, layout):
     told = card_of(layout, train=train.model_copy(update={"settings": settings}))
     assert "| variants of LoRA | rsLoRA (alpha over the rank's square root), DoRA |" in told
     assert "| projector | trained whole, saved with the adapter |" in told
+
+
+def test_a_whole_model_is_told_as_one(layout):
+    train, evaluate = (read_manifest(layout.manifest(phase)) for phase in ("train", "evaluate"))
+    training = {**train.settings["training"], "method": "full", "lora": None}
+    learned = {"language_model": 900, "projector": 100, "vision_tower": 0}
+    told = card_of(
+        layout,
+        train=train.model_copy(
+            update={
+                "settings": {**train.settings, "training": training},
+                "facts": {**train.facts, "full": {"parameters": 1000, "parts": learned}},
+            }
+        ),
+        evaluate=evaluate,
+        exported={**EXPORTED, "verification": {"frames": 4, "answers": 8, "model_text_share": 1.0}},
+    )
+    for row in (
+        "| method | full: the weights themselves, without an adapter |",
+        "| parts that learn | language model, projector |",
+        "| frozen parts | vision tower |",
+        "| trained parameters | 1000 |",
+    ):
+        assert row in told
+    assert "Equal letter by letter to the trained model: 100% (float32)." in told
+    assert {"lora", "peft"}.isdisjoint(ModelCard(told).data.tags)
+    assert "PEFT" not in told
+    (code, _boxes) = snippets(told)
+    assert 'from_pretrained("model", dtype="auto")' in code
