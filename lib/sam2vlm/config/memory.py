@@ -10,6 +10,8 @@ from sam2vlm.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sam2vlm.config.model_registry import VisionTower
+
 __all__ = ["GPUS", "ModelShape", "adapter_parameters", "estimate_memory", "simulate_memory"]
 
 GB = 1e9
@@ -80,6 +82,10 @@ class ModelShape(Protocol):
     def max_positions(self) -> int:
         """Longest sequence in tokens."""
 
+    @property
+    def vision(self) -> VisionTower:
+        """The vision tower."""
+
 
 def estimate_memory(
     model: ModelShape,
@@ -90,6 +96,7 @@ def estimate_memory(
     max_length: int = 2048,
     quantized: bool = False,
     gradient_checkpointing: bool = True,
+    learning: tuple[str, ...] | None = None,
 ) -> Mapping[str, float | str]:
     """Estimate by formula the memory of one process that trains with AdamW in mixed precision, nothing sharded.
 
@@ -99,8 +106,9 @@ def estimate_memory(
     - weights: 2 N (bf16), with 4-bit LoRA the language model's projections at 4.127 bits (Dettmers et al. 2023);
     - adapter: 4 T, PEFT keeps it in float32, with T = r L (sum of both widths of the seven projections)
       (Hu et al. 2021, section 4.1); without LoRA none;
-    - gradients: 4 T for the adapter; 2 N for bf16 weights (Rajbhandari et al. 2020, ZeRO, section 3.1);
-    - optimizer: 8 T for the adapter, momentum and variance in float32; 12 N without LoRA, with the float32 master
+    - gradients: 4 T for the adapter; 2 T for bf16 weights (Rajbhandari et al. 2020, ZeRO, section 3.1), T being N
+      without the frozen parts;
+    - optimizer: 8 T for the adapter, momentum and variance in float32; 12 T without LoRA, with the float32 master
       copy (the same section);
     - activations: what a decoder layer keeps for its backward pass, 2 b s (6 h + 2 k + 4 f), an attention that
       does not keep its s x s scores (Korthikanti et al. 2022, section 4.1, counted again for RMSNorm, grouped
@@ -114,12 +122,14 @@ def estimate_memory(
 
     Args:
         model: The model's dimensions.
-        use_lora: Train an adapter on the language model's seven projections; otherwise all weights.
+        use_lora: Train an adapter on the language model's seven projections; otherwise the weights themselves.
         batch_size: Samples in one forward pass.
         rank: The adapter's rank.
         max_length: Tokens of the longest sample, image tokens included; at most the model's own positions count.
         quantized: Hold the language model's projections in 4 bits (QLoRA).
         gradient_checkpointing: Compute the activations twice instead of keeping them.
+        learning: The parts that learn without LoRA, of ``language_model``, ``projector`` and ``vision_tower``; None
+            takes all of them.
 
     Returns:
         ``total_vram_gb``, ``recommended_gpu`` (a card that holds it with a tenth to spare, in words), and the
@@ -127,18 +137,19 @@ def estimate_memory(
         ``logits_gb``, ``runtime_gb``; GB are 10^9 bytes, rounded to 0.01.
 
     Raises:
-        SettingsError: A number below 1, or 4-bit weights without an adapter.
+        SettingsError: A number below 1, 4-bit weights without an adapter, or a part that there is none of.
     """
     _refuse_nonsense(batch_size=batch_size, rank=rank, max_length=max_length)
     if quantized and not use_lora:
         raise SettingsError("4-bit weights cannot be trained themselves; use an adapter on them", field="quantized")
     tokens = batch_size * min(max_length, model.max_positions)
     adapter = adapter_parameters(model, rank) if use_lora else 0
+    whole = 0 if use_lora else _learning_parameters(model, learning)
     parts = {
         "weights_gb": _weights_bytes(model, quantized=quantized),
         "adapter_gb": 4.0 * adapter,
-        "gradients_gb": 4.0 * adapter if use_lora else 2.0 * model.parameters,
-        "optimizer_gb": 8.0 * adapter if use_lora else 12.0 * model.parameters,
+        "gradients_gb": 4.0 * adapter + 2.0 * whole,
+        "optimizer_gb": 8.0 * adapter + 12.0 * whole,
         "activations_gb": _activation_bytes(model, tokens, checkpointing=gradient_checkpointing),
         "logits_gb": 10.0 * tokens * model.vocab,
         "runtime_gb": RUNTIME_GB * GB,
@@ -157,6 +168,7 @@ def simulate_memory(
     max_length: int = 2048,
     quantized: bool = False,
     gradient_checkpointing: bool = True,
+    learning: tuple[str, ...] | None = None,
 ) -> Mapping[str, float | str]:
     """Take the memory of one process from a simulated step of the real architecture; see docs/plan.md.
 
@@ -171,6 +183,7 @@ def simulate_memory(
         max_length: Tokens of the longest sample.
         quantized: Hold the language model's projections in 4 bits.
         gradient_checkpointing: Compute the activations twice instead of keeping them.
+        learning: The parts that learn without LoRA; None takes all of them.
 
     Returns:
         What :func:`estimate_memory` does, and ``estimated_by``: ``simulation`` or ``formula``.
@@ -186,6 +199,7 @@ def simulate_memory(
         max_length=max_length,
         quantized=quantized,
         gradient_checkpointing=gradient_checkpointing,
+        learning=learning,
     )
     if any(importlib.util.find_spec(library) is None for library in LIBRARIES):
         return {**by_formula, "estimated_by": "formula"}
@@ -201,6 +215,7 @@ def simulate_memory(
         rank=rank,
         tokens=min(max_length, model.max_positions),
         gradient_checkpointing=gradient_checkpointing,
+        learning=learning,
     )
     total = sum(parts.values()) / GB
     named = {f"{'runtime' if part == 'workspace' else part}_gb": round(size / GB, 2) for part, size in parts.items()}
@@ -218,6 +233,23 @@ def adapter_parameters(model: ModelShape, rank: int) -> int:
     attention = 2 * (model.hidden + model.hidden) + 2 * (model.hidden + keys)
     feed_forward = 3 * (model.hidden + model.intermediate)
     return rank * model.layers * (attention + feed_forward)
+
+
+def _learning_parameters(model: ModelShape, learning: tuple[str, ...] | None) -> int:
+    if learning is None:
+        return model.parameters
+    tower, grid = model.vision, (model.vision.image_size // model.vision.patch_size) ** 2
+    layers = tower.layers * (4 * tower.hidden**2 + 2 * tower.hidden * tower.intermediate)
+    sizes = {
+        "vision_tower": layers + (3 * tower.patch_size**2 + grid) * tower.hidden,
+        # LLaVA-1.5's two layers; other families' are as small beside the rest.
+        "projector": model.hidden * (tower.hidden + model.hidden),
+    }
+    sizes["language_model"] = model.parameters - sum(sizes.values())
+    for part in learning:
+        if part not in sizes:
+            raise SettingsError("wrong value", field="learning", expected=" or ".join(sorted(sizes)), found=part)
+    return sum(sizes[part] for part in learning)
 
 
 def _projection_parameters(model: ModelShape) -> int:

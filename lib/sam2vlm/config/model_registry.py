@@ -183,9 +183,9 @@ class ModelRegistry:
 
         Args:
             name: A model of the registry.
-            use_lora: Train an adapter; otherwise all weights.
+            use_lora: Train an adapter; otherwise the weights themselves.
             batch_size: Samples in one forward pass.
-            options: ``rank``, ``max_length``, ``quantized``, ``gradient_checkpointing``, as there.
+            options: ``rank``, ``max_length``, ``quantized``, ``gradient_checkpointing``, ``learning``, as there.
 
         Returns:
             ``total_vram_gb``, ``recommended_gpu``, the parts in GB, and ``estimated_by``.

@@ -72,10 +72,21 @@ def test_a_wrong_word_is_told_before_torch_is_loaded(arguments, says):
 
 def test_what_can_be_planned_and_not_trained_is_said(tmp_path):
     config = ConfigPresets.get("demo", data_path="train")
-    values = config.training.model_dump(mode="json") | {"method": "full", "lora": None}
-    whole = config.model_copy(update={"training": type(config.training).model_validate(values)})
-    whole.save_json(tmp_path / "whole.json")
-    assert "The train phase would refuse it: training.method: " in run(str(tmp_path / "whole.json"))
+    values = config.model_dump(mode="json")
+    values["training"]["method"], values["devices"]["zero_stage"] = "qlora", 3
+    type(config).model_validate(values).save_json(tmp_path / "packed.json")
+    assert "The train phase would refuse it: training.method: " in run(str(tmp_path / "packed.json"))
+
+
+def test_whole_weights_are_planned_with_the_parts_that_learn(tmp_path):
+    config = ConfigPresets.get("demo", data_path="train")
+    values = config.model_dump(mode="json")
+    values["training"] |= {"method": "full", "lora": None}
+    type(config).model_validate(values).save_json(tmp_path / "whole.json")
+    told = json.loads(run(str(tmp_path / "whole.json"), "--json"))
+    assert told["refusal"] is None
+    assert told["workload"]["learning"] == ["language_model", "projector"]
+    assert 0 < told["trained_parameters"] < told["parameters"]
 
 
 @pytest.mark.integration

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sam2vlm.config import ModelRegistry, estimate_memory
-from sam2vlm.config.memory import adapter_parameters
+from sam2vlm.config.memory import _learning_parameters, adapter_parameters
 from sam2vlm.errors import SettingsError
 
 LLAVA_7B = "liuhaotian/llava-v1.5-7b"
@@ -91,6 +91,31 @@ def test_checkpointing_quantization_and_smaller_batches_need_less():
     assert estimate(LLAVA_7B, use_lora=False)["total_vram_gb"] > 4 * usual
 
 
+def test_frozen_parts_have_neither_gradients_nor_an_optimizer():
+    every = estimate(LLAVA_7B, use_lora=False)
+    usual = estimate(LLAVA_7B, use_lora=False, learning=("language_model", "projector"))
+    # CLIP-L/14 at 336 pixels: 24 layers of 4 x 1024 x 1024 + 2 x 1024 x 4096, 588 + 576 times 1024 beside them; its
+    # biases and norms are not counted.
+    tower = 24 * (4 * 1024 * 1024 + 2 * 1024 * 4096) + (588 + 576) * 1024
+    assert every["gradients_gb"] - usual["gradients_gb"] == pytest.approx(2 * tower / 1e9, abs=0.011)
+    assert every["optimizer_gb"] - usual["optimizer_gb"] == pytest.approx(12 * tower / 1e9, abs=0.011)
+    assert usual["weights_gb"] == every["weights_gb"]
+    projector = estimate(LLAVA_7B, use_lora=False, learning=("projector",))
+    assert projector["optimizer_gb"] == pytest.approx(12 * (1024 * 4096 + 4096 * 4096) / 1e9, abs=0.011)
+
+
+def test_the_formula_counts_what_learns_as_the_models_class_does():
+    from sam2vlm.config.workload import Workload
+    from sam2vlm.modeling.simulation.architecture import build_model
+
+    entry = ModelRegistry.get("tiny-llava")
+    for learning in (("language_model", "projector"), ("projector",), ("vision_tower",)):
+        model = build_model(Workload(model=entry.name, method="full", learning=learning))
+        trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+        # Biases and norms are left out; they are few but in a tower of the tiny one's width.
+        assert _learning_parameters(entry, learning) == pytest.approx(trained, rel=0.03)
+
+
 def test_more_tokens_than_the_model_has_positions_cost_nothing():
     assert estimate(LLAVA_7B, max_length=100_000) == estimate(LLAVA_7B, max_length=4096)
 
@@ -106,6 +131,7 @@ def test_the_tiny_model_needs_no_card_and_the_largest_more_than_one():
         ({"batch_size": 0}, "batch_size: wrong value .expected at least 1; found 0"),
         ({"rank": -1}, "rank"),
         ({"quantized": True, "use_lora": False}, "4-bit weights cannot be trained"),
+        ({"use_lora": False, "learning": ("head",)}, "learning: wrong value .*language_model or projector"),
     ],
 )
 def test_nonsense_is_refused(options, says):

@@ -11,6 +11,7 @@ from torch import nn
 from sam2vlm.config import ModelRegistry
 from sam2vlm.config.workload import Workload
 from sam2vlm.errors import SettingsError
+from sam2vlm.modeling.freezing import learn_parts
 from sam2vlm.modeling.lora import add_lora
 from sam2vlm.modeling.simulation import StorageLedger, simulate
 from sam2vlm.modeling.simulation.architecture import build_model
@@ -86,6 +87,8 @@ CASES = {
     "checkpointed": replace(CPU, gradient_checkpointing=True),
     "padded": replace(CPU, padded=True),
     "full": replace(CPU, method="full"),
+    "full, a frozen tower": replace(CPU, method="full", learning=("language_model", "projector")),
+    "full, the projector alone": replace(CPU, method="full", learning=("projector",)),
 }
 
 
@@ -99,6 +102,8 @@ def test_the_plan_is_within_three_percent_of_what_a_real_step_allocates(tiny_mod
         model = add_lora(
             tiny_model, target=TINY.lora_target, rank=8, alpha=16, dropout=workload.dropout, base_model="tiny-llava"
         )
+    elif workload.learning:
+        learn_parts(tiny_model, workload.learning)
     ids = torch.ones(workload.batch_size, workload.tokens, dtype=torch.long)
     ids[:, : TINY.image_tokens] = TINY.image_token_id
     mask = torch.ones_like(ids)
@@ -138,6 +143,19 @@ def test_the_adapter_its_gradients_and_its_optimizer_are_what_the_papers_count()
     assert step.adapter == 2 * step.trained
     assert step.gradients == 2 * step.trained
     assert step.optimizer >= 12 * step.trained  # the master copy, momentum and variance in float32
+
+
+def test_gradients_and_optimizer_are_those_of_the_parts_that_learn():
+    work = replace(CPU, precision="bf16", device="cuda", method="full", accumulation=2)
+    every = simulate(work)
+    parts = {part: simulate(replace(work, learning=(part,))) for part in ("language_model", "projector")}
+    # Two layers with biases, 128 to 160 and 160 to 160.
+    assert parts["projector"].trained == 128 * 160 + 160 + 160 * 160 + 160
+    for step in (every, *parts.values()):
+        assert step.parameters == every.parameters
+        assert step.weights == every.weights
+        assert step.gradients == 2 * step.trained
+        assert step.optimizer >= 12 * step.trained
 
 
 def test_sharding_and_offloading_make_it_smaller():

@@ -15,6 +15,7 @@ from sam2vlm.config.model_registry import ModelRegistry
 from sam2vlm.errors import SettingsError
 from sam2vlm.modeling.checkpointing import checkpoint_activations
 from sam2vlm.modeling.devices import DTYPES
+from sam2vlm.modeling.freezing import learn_parts
 from sam2vlm.modeling.loading import read_config
 from sam2vlm.modeling.lora import add_lora
 from sam2vlm.modeling.parts import LANGUAGE_MODEL
@@ -95,6 +96,8 @@ def build_model(workload: Workload, folder: Path | None = None) -> nn.Module:
                 vision_tower=workload.vision_tower,
                 projector=workload.projector,
             )
+        elif workload.learning is not None:
+            learn_parts(model, workload.learning)
         for weight in adapted.parameters():
             if weight.requires_grad:
                 weight.data = weight.data.to(dtype)

@@ -74,7 +74,14 @@ def _simulated(workload: Workload, folder: Path | None) -> Footprint:
 
 
 def simulate_lengths(
-    model: str, *, method: str, batch_size: int, rank: int, tokens: int, gradient_checkpointing: bool
+    model: str,
+    *,
+    method: str,
+    batch_size: int,
+    rank: int,
+    tokens: int,
+    gradient_checkpointing: bool,
+    learning: tuple[str, ...] | None = None,
 ) -> dict[str, int]:
     """Return the bytes by part of a usual bf16 step on one GPU, for who cannot make a workload himself.
 
@@ -85,6 +92,7 @@ def simulate_lengths(
         rank: Of the adapter.
         tokens: Of each sample, image tokens included.
         gradient_checkpointing: Compute activations twice instead of keeping them.
+        learning: The parts that method full trains; None takes every weight.
     """
     return simulate(
         Workload(
@@ -95,6 +103,7 @@ def simulate_lengths(
             tokens=tokens,
             padded=batch_size > 1,
             gradient_checkpointing=gradient_checkpointing,
+            learning=learning,
         )
     ).parts
 
