@@ -31,6 +31,7 @@ EVERYTHING = {
     "REQUIRE_LEARNING": "false",
 }
 TWO_RANKS = {**EVERYTHING, "TRAINING__BATCH_SIZE": 2, "DEVICES__PROCESSES_PER_NODE": 2}
+STAGE_2 = {**TWO_RANKS, "DEVICES__ZERO_STAGE": 2, "DEVICES__GRADIENT_CHECKPOINTING": "true"}
 STAGE_3 = {**TWO_RANKS, "DEVICES__ZERO_STAGE": 3}
 
 
@@ -100,7 +101,7 @@ def losses(layout):
     return [line.get("loss", line.get("eval_loss")) for line in lines]
 
 
-@pytest.mark.parametrize("settings", [{**TWO_RANKS, "DEVICES__ZERO_STAGE": 2}, STAGE_3], ids=["stage 2", "stage 3"])
+@pytest.mark.parametrize("settings", [STAGE_2, STAGE_3], ids=["stage 2 checkpointed", "stage 3"])
 def test_two_ranks_train_as_one_does(run, base, settings):
     one, two = run(**EVERYTHING, TRAINING__BATCH_SIZE=4), run(**settings)
     assert losses(two) == pytest.approx(losses(one), rel=1e-4)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 
+from jobs.train.__main__ import _warn_of_an_adapters_rate
 from jobs.train.settings import TrainSettings, training_config
 from sam2vlm.config import ConfigPresets, ModelRegistry, Scheduler
 from sam2vlm.errors import SettingsError
@@ -62,6 +64,22 @@ def test_whole_weights_take_the_place_of_the_presets_adapter():
     assert (made.training.lora, made.training.full.parts) == (None, ("language_model", "projector"))
     made = training_config(settings(training={"method": "full"}, full={"vision_tower": True, "projector": False}))
     assert made.training.full.parts == ("language_model", "vision_tower")
+
+
+@pytest.mark.parametrize(
+    ("training", "warned"),
+    [
+        ({"method": "full"}, ["learning_rate_of_an_adapter"]),
+        ({"method": "full", "learning_rate": 2e-5}, []),
+        ({"method": "qlora"}, []),
+        ({}, []),
+    ],
+)
+def test_whole_weights_at_the_rate_of_the_presets_adapter_are_warned_of(training, warned):
+    chosen = settings(training=training)
+    with structlog.testing.capture_logs() as events:
+        _warn_of_an_adapters_rate(chosen, training_config(chosen))
+    assert [event["event"] for event in events] == warned
 
 
 def test_a_smaller_model_in_a_presets_place_lowers_its_length_and_an_own_length_is_never_changed():
