@@ -1,1 +1,1 @@
-"""The last phase: the adapter and the merged model, packaged, reloaded and compared with the trained model."""
+"""The last phase: adapter and merged model, or the whole model, packaged, reloaded and compared with the trained."""

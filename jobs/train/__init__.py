@@ -1,1 +1,1 @@
-"""The second phase: an adapter is trained on the train split, and the best of its checkpoints is kept."""
+"""The second phase: an adapter, or the model itself, learns from the train split, and the best checkpoint is kept."""

@@ -69,7 +69,7 @@ def evaluate(run: Annotated[Path | None, RUN] = None, *, replace: Annotated[bool
 
 
 def export(run: Annotated[Path | None, RUN] = None, *, replace: Annotated[bool, REPLACE] = False) -> NoReturn:
-    """Package adapter and merged model, and check what was written."""
+    """Package adapter and merged model, or the whole model, and check what was written."""
     _become("export", run_settings(run, None, replace=replace))
 
 

@@ -14,7 +14,7 @@ __all__ = ["FullConfig"]
 class FullConfig(Group):
     """The parts that method full trains; the others stay as they are, byte for byte.
 
-    The defaults are those of LLaVA-1.5's second stage (Liu et al. 2023, section 4.1).
+    The defaults are those of LLaVA's second stage (Liu et al. 2023, section 4.2).
     """
 
     language_model: bool = Field(

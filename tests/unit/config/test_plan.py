@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sam2vlm.config import ConfigPresets
+from sam2vlm.config import ConfigPresets, LoRAConfig
 from sam2vlm.config.gpus import Gpu, find_gpu, gpus
 from sam2vlm.config.plan import cheapest_change, largest_micro_batch, make_plan
 from sam2vlm.config.workload import Footprint, Workload
@@ -86,6 +86,23 @@ def test_samples_are_left_out_only_where_nothing_else_helps():
         "data.max_length": 1024,
     }
     assert cheapest_change(WORK, simulate=line, usable=13 * GB) is None
+
+
+def test_whole_weights_that_do_not_fit_become_an_adapter_of_the_usual_rank():
+    config = ConfigPresets.get("demo", data_path="a")
+    values = config.model_dump(mode="json")
+    values["training"] |= {"method": "full", "lora": None, "full": {"projector": False}, "batch_size": 1}
+    work = Workload.of(type(config).model_validate(values))
+    assert (work.method, work.learning) == ("full", ("language_model",))
+    tried = []
+
+    def simulate(workload):
+        tried.append(workload)
+        return line(workload, fixed=14 * GB if workload.adapted else 100 * GB)
+
+    change = cheapest_change(work, simulate=simulate, usable=20 * GB)
+    assert change.settings == {"devices.gradient_checkpointing": True, "training.method": "lora"}
+    assert (tried[-1].rank, tried[-1].learning) == (LoRAConfig().rank, None)
 
 
 def test_time_is_operations_by_the_stated_peak_and_the_assumed_share():
