@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Question", "answers_by_default", "ask", "encode_questions", "end_tokens"]
 
 
+#: What Transformers' GenerationConfig says of sampling.
+SAMPLING = ("temperature", "top_k", "top_p", "min_p", "top_h", "typical_p", "epsilon_cutoff", "eta_cutoff")
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One question about one picture.
@@ -136,13 +140,16 @@ def end_tokens(model: Model, processor: ProcessorMixin) -> list[int]:
 def answers_by_default(model: PreTrainedModel, processor: ProcessorMixin) -> Iterator[None]:
     """Have a model's configurations, while they are saved, be those of a model that answers.
 
-    It ends where it was taught to end and uses its cache, which is switched off for training.
+    It ends where it was taught to end and uses its cache, which is switched off for training. Options of sampling
+    beside greedy answers, which have no effect and which older checkpoints came with, are left out: Transformers 5
+    loads them and refuses to save them.
 
     Args:
         model: The model.
         processor: What it was trained with.
     """
     before = model.config.use_cache
+    _leave_sampling_out(model.generation_config)
     model.generation_config.eos_token_id = end_tokens(model, processor)
     model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
     model.config.use_cache = True
@@ -150,6 +157,16 @@ def answers_by_default(model: PreTrainedModel, processor: ProcessorMixin) -> Ite
         yield
     finally:
         model.config.use_cache = before
+
+
+def _leave_sampling_out(config: GenerationConfig) -> None:
+    if config.do_sample:
+        return
+    try:
+        config.validate(strict=True)
+    except ValueError:
+        for name in SAMPLING:
+            setattr(config, name, None)
 
 
 def _placed(tensor: Tensor, model: Model) -> Tensor:

@@ -70,6 +70,8 @@ def test_only_the_chosen_part_learns(model, part):
 def test_a_saved_model_loads_whole_and_answers_by_default(family, model, processor, tmp_path):
     learn_parts(model, ["projector"])
     model.config.use_cache = False
+    # As LLaVA's first checkpoints have it.
+    model.generation_config.update(do_sample=False, temperature=0.9, top_p=0.6)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     with answers_by_default(model, processor):
         save_model(model, model.state_dict(), tmp_path)
@@ -78,4 +80,5 @@ def test_a_saved_model_loads_whole_and_answers_by_default(family, model, process
     found = load_model(source, class_name=family.class_name, dtype=torch.float32)
     assert found.state_dict().keys() == before.keys()
     assert [name for name, value in found.state_dict().items() if not torch.equal(value, before[name])] == []
+    assert (found.generation_config.temperature, found.generation_config.top_p) == (None, None)
     assert processor.tokenizer.convert_tokens_to_ids(family.end) in found.generation_config.eos_token_id
