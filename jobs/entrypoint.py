@@ -61,13 +61,14 @@ def _refuse(stray: Sequence[str]) -> NoReturn:
     )
 
 
-def open_run(run: Path, phase: str, *, rank: int = 0) -> RunLayout:
+def open_run(run: Path, phase: str, *, rank: int = 0, speak: bool | None = None) -> RunLayout:
     """Make the run's folder where it is missing, and log into it from here on.
 
     Args:
         run: ``SAM2VLM_RUN``.
         phase: The phase's name.
         rank: The process's rank; every one has a log of its own.
+        speak: Whether it shows its events, too; None lets only rank 0.
 
     Raises:
         SettingsError: The folder cannot be made or written to there, whatever the input.
@@ -75,7 +76,7 @@ def open_run(run: Path, phase: str, *, rank: int = 0) -> RunLayout:
     """
     layout = RunLayout(run)
     try:
-        configure_logging(phase, folder=layout.logs, rank=rank)
+        configure_logging(phase, folder=layout.logs, rank=rank, speak=speak)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE):
             raise from_os_error(error, doing="opening the run's folder") from None

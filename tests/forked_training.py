@@ -1,8 +1,8 @@
 """Training attempts that start in a second: each one is forked from an interpreter that has its libraries loaded.
 
 What is forked is the train phase itself, from its lock to its manifest, in a process of its own that the kernel can
-kill. Only two things differ from ``python -m jobs.train``: imports are inherited, and the rank is called instead of
-being started by torchrun; ``test_train_resume.py`` kills the whole tree, torchrun included.
+kill. Only three things differ from ``python -m jobs.train``: imports are inherited, no plan is made, and the rank is
+called instead of being started by torchrun; ``test_train_resume.py`` kills the whole tree, torchrun included.
 
 As a program it reads one JSON object of environment variables a line, forks, and answers with the child's process id;
 at the next line, an empty one, it answers with the child's status as ``os.waitpid`` gives it.
@@ -129,8 +129,9 @@ def _attempt(environment: Mapping[str, str]) -> None:
     if KILL_AT in environment:
         _kill_at(int(environment[KILL_AT]), below=f"{environment['SAM2VLM_RUN']}/train/")
     from jobs.train import __main__ as phase
+    from jobs.train import attempt
 
-    phase.launch = _launch_here
+    attempt.launch = _launch_here
     try:
         phase.run_job(phase.PHASE, phase.work)
     except SystemExit as end:
@@ -139,18 +140,25 @@ def _attempt(environment: Mapping[str, str]) -> None:
 
 
 def _launch_here(
-    *, processes: int, threads: int, grace_seconds: int, scratch: Path, stderr: Path, arguments: Mapping[str, Any]
+    *,
+    processes: int,
+    threads: int,
+    grace_seconds: int,
+    scratch: Path,
+    stderr: Path,
+    arguments: Mapping[str, Any],
+    planned: Callable[[], None],
 ) -> Any:
-    from jobs.train import launcher, worker
+    from jobs.train import verdicts as told
+    from jobs.train import worker
 
-    del threads, grace_seconds, stderr
+    del threads, grace_seconds, stderr, planned
     verdicts = scratch / "verdicts"
     verdicts.mkdir()
-    sys.argv = ["worker", json.dumps({**arguments, "verdicts": str(verdicts), "launcher": os.getppid()})]
+    given = {**arguments, "verdicts": str(verdicts), "launcher": os.getppid(), "planned": True}
+    sys.argv = ["worker", json.dumps(given)]
     worker.main()
-    return launcher.judge(
-        launcher._read_verdicts(verdicts), processes=processes, interrupted=False, complaint="in this process"
-    )
+    return told.judge(told.read_verdicts(verdicts), processes=processes, interrupted=False, complaint="in this process")
 
 
 def _kill_at(number: int, *, below: str) -> None:

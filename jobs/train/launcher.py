@@ -1,6 +1,7 @@
 """Start the training processes under torchrun, pass signals on, and learn from the ranks how it ended.
 
-torchrun itself ends with 1 whatever a rank's exit code was, so every rank leaves a verdict in a file.
+torchrun itself ends with 1 whatever a rank's exit code was, so every rank leaves a verdict in a file. With several
+nodes every one has a launcher and a torchrun; ``rendezvous.py`` is how the launchers know of each other.
 """
 
 from __future__ import annotations
@@ -9,44 +10,64 @@ import contextlib
 import ctypes
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sam2vlm.errors import EXIT_DATA, EXIT_OK, EXIT_SETTINGS, EXIT_TEMPORARY, EXIT_UNFORESEEN
+from jobs.train.network import interface_of
+from jobs.train.verdicts import PLANNED, Verdict, judge, read_verdicts
+from sam2vlm.errors import EXIT_TEMPORARY, EXIT_UNFORESEEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["Verdict", "die_with_parent", "judge", "launch", "leave_verdict"]
+    from jobs.train.nodes import Node
+
+__all__ = ["OtherLaunchers", "die_with_parent", "launch", "tell_plan"]
 
 PR_SET_PDEATHSIG = 1
 STDERR_TAIL_BYTES = 4000
-# In torchrun's report of how its processes ended.
-KILLED_BY = re.compile(r"exitcode\s*: -\d+ \(pid: \d+\)\s+\((SIG[A-Z0-9]+)\)")
+# How often a running training is looked at: for the plan's word, and for news of other nodes.
+LOOK_EVERY_S = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a rank ended.
+class OtherLaunchers(Protocol):
+    """The launchers of the other nodes, as this one's sees them.
 
     Attributes:
-        exit_code: Its own.
-        message: The sentence that goes with it.
-        follows: Whether it ended because another one did, so that the cause is to be asked there.
+        node: This node.
+        master_address: Where node 0's torchrun has its store.
+        own_address: By which the others reach this node.
     """
 
-    exit_code: int
-    message: str
-    follows: bool = False
+    node: Node
+
+    @property
+    def master_address(self) -> str: ...  # noqa: D102
+
+    @property
+    def own_address(self) -> str: ...  # noqa: D102
+
+    def must_stop(self, *, wait: float) -> bool:
+        """Wait for news for some seconds; return whether this node has to stop because another one has."""
+
+    def settle(self, verdict: Verdict, *, interrupted: bool) -> Verdict:
+        """Exchange how the nodes ended; return how this one is to end."""
 
 
 def launch(
-    *, processes: int, threads: int, grace_seconds: int, scratch: Path, stderr: Path, arguments: Mapping[str, Any]
+    *,
+    processes: int,
+    threads: int,
+    grace_seconds: int,
+    scratch: Path,
+    stderr: Path,
+    arguments: Mapping[str, Any],
+    planned: Callable[[], None] = lambda: None,
+    others: OtherLaunchers | None = None,
 ) -> Verdict:
     """Run the ranks to their end.
 
@@ -57,72 +78,117 @@ def launch(
         scratch: An empty folder, for the ranks' verdicts among others.
         stderr: Where torchrun and the libraries complain; our own events go to standard output.
         arguments: Of ``jobs.train.worker``, as JSON values; it gets ``verdicts``, a folder, with them.
+        planned: Called once, when the first rank has told the plan.
+        others: The other nodes; None where there are none.
     """
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", *_meeting(others)),
+        *("--nproc-per-node", str(processes), "--shutdown-timeout", str(grace_seconds)),
+    ]
+    return _run(
+        command,
+        processes=processes,
+        environment=_environment(threads, scratch=scratch, others=others),
+        scratch=scratch,
+        stderr=stderr,
+        arguments=arguments,
+        planned=planned,
+        others=others,
+    )
+
+
+def tell_plan(*, rank: int, threads: int, scratch: Path, stderr: Path, arguments: Mapping[str, Any]) -> Verdict:
+    """Have a process of its own tell the plan, for a node that is going to wait for others before its ranks start.
+
+    Args:
+        rank: The node's first.
+        threads: As for :func:`launch`, and so are the others.
+        scratch: An empty folder.
+        stderr: Where the libraries complain.
+        arguments: Of ``jobs.train.worker``.
+    """
+    return _run(
+        [sys.executable],
+        processes=1,
+        environment={**_environment(threads, scratch=scratch), "RANK": str(rank), "LOCAL_RANK": "0"},
+        scratch=scratch,
+        stderr=stderr,
+        arguments={**arguments, "only_plan": True},
+    )
+
+
+def _meeting(others: OtherLaunchers | None) -> list[str]:
+    """Return torchrun's arguments of how its nodes meet: ranks are in the order of the nodes."""
+    if others is None:
+        return ["--standalone", "--local-addr", "127.0.0.1"]
+    node = others.node
+    return [
+        *("--nnodes", str(node.count), "--node-rank", str(node.index), "--max-restarts", "0"),
+        *("--master-addr", others.master_address, "--master-port", str(node.port + 1)),
+        *("--local-addr", others.own_address, "--rdzv-conf", f"timeout={node.timeout_s:.0f}"),
+    ]
+
+
+def _run(
+    command: Sequence[str],
+    *,
+    processes: int,
+    environment: Mapping[str, str],
+    scratch: Path,
+    stderr: Path,
+    arguments: Mapping[str, Any],
+    planned: Callable[[], None] = lambda: None,
+    others: OtherLaunchers | None = None,
+) -> Verdict:
     verdicts = scratch / "verdicts"
     verdicts.mkdir()
     launcher = os.getpid()
-    command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"),
-        *("--nproc-per-node", str(processes), "--shutdown-timeout", str(grace_seconds)),
-        *("-m", "jobs.train.worker", json.dumps({**arguments, "verdicts": str(verdicts), "launcher": launcher})),
-    ]
+    told = json.dumps({**arguments, "verdicts": str(verdicts), "launcher": launcher})
     with stderr.open("ab") as stream:
         began = stream.tell()
         process = subprocess.Popen(
-            command,
-            env=_environment(threads, scratch=scratch),
+            [*command, "-m", "jobs.train.worker", told],
+            env=environment,
             stderr=stream,
             # A terminal sends its interrupt to the whole group; here it comes through us alone, once.
             start_new_session=True,
             preexec_fn=lambda: die_with_parent(launcher=launcher),  # noqa: PLW1509  this process has one thread
         )
         with _signals_passed_to(process) as received:
+            if others is None:
+                _wait_for_plan(process, verdicts / PLANNED, planned)
+            stopped = others is not None and _watch(process, others)
             process.wait()
     complaint = stderr.read_bytes()[began:][-STDERR_TAIL_BYTES:].decode(errors="replace")
-    return judge(_read_verdicts(verdicts), processes=processes, interrupted=bool(received), complaint=complaint)
+    told_to = bool(received)
+    verdict = judge(read_verdicts(verdicts), processes=processes, interrupted=told_to or stopped, complaint=complaint)
+    if others is None:
+        return verdict
+    if stopped and not told_to and verdict.exit_code in (EXIT_UNFORESEEN, EXIT_TEMPORARY):
+        verdict = replace(verdict, follows=True)
+    return others.settle(verdict, interrupted=told_to)
 
 
-def judge(verdicts: Sequence[Verdict], *, processes: int, interrupted: bool, complaint: str) -> Verdict:
-    """Make one verdict of the ranks'.
-
-    A rank that fails takes the others with it, so theirs say little: data and settings come first, then an
-    unforeseen error, then an interruption such as a full volume. A rank without a verdict was killed or crashed,
-    unless we were told to stop.
-
-    Args:
-        verdicts: Those that were left, by rank.
-        processes: How many there should be.
-        interrupted: Whether this process was told to stop.
-        complaint: The end of what was written to standard error.
-    """
-    causes = [verdict for verdict in verdicts if not verdict.follows]
-    for code in (EXIT_DATA, EXIT_SETTINGS, EXIT_UNFORESEEN, EXIT_TEMPORARY):
-        for verdict in causes:
-            if verdict.exit_code == code:
-                return verdict
-    if len(verdicts) == processes:
-        return next((verdict for verdict in verdicts if verdict.exit_code != EXIT_OK), verdicts[0])
-    if interrupted:
-        return Verdict(EXIT_TEMPORARY, "stopped before the next checkpoint; start it again to go on from the last one")
-    return Verdict(EXIT_UNFORESEEN, _obituary(processes - len(verdicts), processes, complaint))
+def _wait_for_plan(process: subprocess.Popen[bytes], mark: Path, planned: Callable[[], None]) -> None:
+    while not mark.exists():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(LOOK_EVERY_S)
+            break
+    planned()
 
 
-def _obituary(lost: int, processes: int, complaint: str) -> str:
-    dead = f"{lost} of {processes} training processes died"
-    signals = sorted(set(KILLED_BY.findall(complaint)))
-    if not signals:
-        return f"{dead} without a word: {complaint}"
-    # The rest of torchrun's report stays in the log.
-    return (
-        f"{dead} of {' and '.join(signals)} (logs/train-stderr.log); start it again to go on from the last checkpoint"
-    )
-
-
-def leave_verdict(folder: Path, rank: int, verdict: Verdict) -> None:
-    """Write a rank's verdict; the rename makes sure that no half of one is read."""
-    partial = folder / f".{rank}"
-    partial.write_text(json.dumps(asdict(verdict)), encoding="utf-8")
-    partial.rename(folder / f"{rank}.json")
+def _watch(process: subprocess.Popen[bytes], others: OtherLaunchers) -> bool:
+    """Wait for a process that has to stop where another node does; return whether it had to."""
+    stopped = False
+    while process.poll() is None:
+        if others.must_stop(wait=LOOK_EVERY_S) and not stopped:
+            stopped = True
+            # Torchrun gives its ranks the grace; those that wait for a lost one for ever are killed behind it.
+            process.send_signal(signal.SIGTERM)
+        elif stopped:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LOOK_EVERY_S)
+    return stopped
 
 
 def die_with_parent(*, launcher: int) -> None:
@@ -152,12 +218,7 @@ def _parent_of(process: int) -> int | None:
         return None
 
 
-def _read_verdicts(folder: Path) -> list[Verdict]:
-    paths = sorted(folder.glob("*.json"), key=lambda path: int(path.stem))
-    return [Verdict(**json.loads(path.read_text(encoding="utf-8"))) for path in paths]
-
-
-def _environment(threads: int, *, scratch: Path) -> dict[str, str]:
+def _environment(threads: int, *, scratch: Path, others: OtherLaunchers | None = None) -> dict[str, str]:
     environment = {
         # Matplotlib keeps a list of fonts in the home folder, which a pod may not write to.
         "MPLCONFIGDIR": str(scratch / "matplotlib"),
@@ -170,9 +231,10 @@ def _environment(threads: int, *, scratch: Path) -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "LOGLEVEL": "ERROR",
     }
-    if sys.platform == "linux" and Path("/sys/class/net/lo").exists():
-        # All ranks are on this machine; the host's name may not resolve in a pod.
-        environment.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    # Gloo asks what the host's name resolves to, which may be nothing in a pod, and 127.0.1.1 on many machines.
+    interface = interface_of("127.0.0.1" if others is None else others.own_address)
+    if interface is not None:
+        environment.setdefault("GLOO_SOCKET_IFNAME", interface)
     return environment
 
 

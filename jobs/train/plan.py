@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from sam2vlm.artifacts import read_manifest
 from sam2vlm.config import ModelRegistry
+from sam2vlm.config.gpus import find_gpu
+from sam2vlm.config.memory import HEADROOM
+from sam2vlm.config.plan import speed_of
 from sam2vlm.config.workload import Workload
-from sam2vlm.errors import SettingsError
+from sam2vlm.errors import DataError, SettingsError
 from sam2vlm.logs import get_logger
 from sam2vlm.modeling.simulation import can_simulate, simulate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from sam2vlm.artifacts import RunLayout
     from sam2vlm.config import TrainingConfig
+    from sam2vlm.config.workload import Footprint
 
-__all__ = ["FORCE_VARIABLE", "Card", "plan_before_loading", "refuse_what_cannot_fit", "visible_card"]
+__all__ = ["FORCE_VARIABLE", "Card", "plan_before_loading", "questions_of", "refuse_what_cannot_fit", "visible_card"]
 
 GB = 1e9
 FORCE_VARIABLE = "SAM2VLM_FORCE_PLAN"
@@ -40,36 +47,75 @@ def visible_card() -> Card | None:
     return Card(properties.name, properties.total_memory)
 
 
-def plan_before_loading(config: TrainingConfig, card: Card, *, precision: str, model_folder: Path, force: bool) -> None:
-    """Log what a training step needs on each GPU; refuse it where the GPU is too small.
+def plan_before_loading(
+    config: TrainingConfig,
+    card: Card | None,
+    *,
+    precision: str,
+    model_folder: Path,
+    questions: int | None,
+    force: bool,
+) -> None:
+    """Log what a training step needs on each GPU, whether it fits and how long it all takes; refuse what cannot fit.
 
-    Called on one rank only: the ranks' GPUs are alike.
+    Called once on a machine: the ranks' GPUs are alike. The event is the machine's first, whatever is in it.
 
     Args:
         config: The run's configuration.
-        card: This process's GPU.
+        card: This process's GPU; None on the CPU, where there is nothing to hold it against.
         precision: Of the arithmetic, as it was decided for this machine.
         model_folder: The base model's, for its configuration; no weight is read.
+        questions: Samples of an epoch; None where they are not known.
         force: Train nevertheless.
 
     Raises:
         SettingsError: It cannot fit, or the folder holds another kind of model.
     """
     log, entry = get_logger("plan"), ModelRegistry.get(config.model.name)
+    place = {"gpu": card.name, "gpu_gb": round(card.memory / GB, 2)} if card else {"gpu": None, "gpu_gb": None}
+    common = {"nodes": config.devices.nodes, "processes": config.devices.world_size, **place}
     if not can_simulate(entry.class_name):
-        log.warning("no_plan", reason=f"a training step of {entry.class_name} cannot be simulated")
+        reason = f"a training step of {entry.class_name} cannot be simulated"
+        log.warning("plan", total_gb=None, fits=None, hours=None, reason=reason, **common)
         return
-    needed = simulate(replace(Workload.of(config), precision=precision), model_folder)
-    parts = {f"{part}_gb": round(size / GB, 3) for part, size in needed.parts.items()}
+    workload = replace(Workload.of(config, device="cuda" if card else "cpu"), precision=precision)
+    needed = simulate(workload, model_folder)
     log.info(
         "plan",
         total_gb=round(needed.total / GB, 3),
-        **parts,
+        fits=needed.total <= card.memory * HEADROOM if card else None,
+        hours=_hours(config, card, workload, needed, questions=questions),
+        **{f"{part}_gb": round(size / GB, 3) for part, size in needed.parts.items()},
         flops=needed.flops,
-        gpu=card.name,
-        gpu_gb=round(card.memory / GB, 2),
+        **common,
     )
-    refuse_what_cannot_fit(needed.total, card, force=force)
+    if card is not None:
+        refuse_what_cannot_fit(needed.total, card, force=force)
+
+
+def questions_of(layout: RunLayout, tasks: Sequence[str]) -> int | None:
+    """Return how many samples an epoch has, from what prepare has counted; None where it has not."""
+    try:
+        facts = read_manifest(layout.manifest("prepare")).facts
+        asked = facts["splits"]["train"]["instructions"]
+        return sum(int(asked.get(task, 0)) for task in tasks)
+    except (DataError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _hours(
+    config: TrainingConfig, card: Card | None, workload: Workload, needed: Footprint, *, questions: int | None
+) -> float | None:
+    """Return the hours of the whole training at the assumed efficiency; None without a known card or number."""
+    if card is None or questions is None:
+        return None
+    try:
+        speed = speed_of(workload, needed, find_gpu(card.name))
+    except SettingsError:
+        return None
+    if speed is None:
+        return None
+    return round(questions * config.training.num_epochs / speed / config.devices.world_size / 3600, 3)
 
 
 def refuse_what_cannot_fit(needed: int, card: Card, *, force: bool) -> None:

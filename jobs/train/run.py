@@ -10,7 +10,6 @@ import torch
 
 from jobs.train.facts import Data, training_facts
 from jobs.train.model import precision_of, trained_model
-from jobs.train.plan import plan_before_loading, visible_card
 from jobs.train.records import open_sinks_of, plot_run
 from sam2vlm.checkpoints import BestModelTracker, CheckpointManager
 from sam2vlm.config import ModelRegistry
@@ -60,24 +59,18 @@ def train(
 
     Raises:
         InterruptedRunError: Stopped by a signal, behind a checkpoint.
-        SettingsError: A training step cannot fit this GPU.
         DataError: The data cannot be trained on, or nothing was learned from it.
     """
     interruption = Interruption()
     interruption.listen()
     quiet_libraries()
-    card = visible_card() if int(os.environ["RANK"]) == 0 else None
-    if card is not None:
-        plan_before_loading(
-            config, card, precision=precision_of(config), model_folder=model_folder, force=settings.force_plan
-        )
     make_deterministic(settings.seed, threads=settings.threads)
     # Also where there is only something left to publish: the manifest names the versions of what is loaded.
     prepare_deepspeed()
     manager = CheckpointManager(
         phase.layout.checkpoints,
         fingerprint=phase.fingerprint,
-        world_size=config.devices.processes_per_node,
+        world_size=config.devices.world_size,
         keep_newest=config.checkpoints.keep_newest,
     )
     resume = manager.open(resume_step) if resume_step is not None else None
@@ -145,7 +138,7 @@ def _build(
     manager: CheckpointManager,
     interruption: Interruption,
 ) -> LoraTrainer | FullTrainer:
-    training, world = config.training, config.devices.processes_per_node
+    training, world = config.training, config.devices.world_size
     sharded = config.devices.zero_stage == SHARDED_WEIGHTS
     if sharded:
         join_ranks()
@@ -200,7 +193,7 @@ def _arguments(
     deepspeed = build_deepspeed_config(
         micro_batch=training.batch_size,
         accumulation=training.gradient_accumulation_steps,
-        world_size=config.devices.processes_per_node,
+        world_size=config.devices.world_size,
         zero_stage=config.devices.zero_stage,
         precision=precision,
         max_grad_norm=training.max_grad_norm,

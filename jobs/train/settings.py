@@ -34,6 +34,7 @@ __all__ = [
     "DeviceOverrides",
     "FullOverrides",
     "LoRAOverrides",
+    "RendezvousSettings",
     "SampleSettings",
     "TrackingOverrides",
     "TrainSettings",
@@ -106,6 +107,31 @@ class SampleSettings(Group):
     )
 
 
+class RendezvousSettings(Group):
+    """How several nodes find each other; of no meaning where there is one."""
+
+    host: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=253,
+        description="Name or address of node 0 as the other nodes reach it; the chart sets it.",
+    )
+    port: int = Field(
+        default=29400,
+        ge=1024,
+        le=65_534,
+        description="Where node 0 listens for the other nodes; torchrun takes the next one.",
+        json_schema_extra={"unit": "port"},
+    )
+    timeout_seconds: int = Field(
+        default=900,
+        ge=1,
+        le=86_400,
+        description="How long a node waits for the others before it gives its GPUs back (exit code 69).",
+        json_schema_extra={"unit": "s"},
+    )
+
+
 class TrainSettings(JobSettings):
     """What ``python -m jobs.train`` takes. None means: from the preset."""
 
@@ -141,6 +167,9 @@ class TrainSettings(JobSettings):
     checkpoints: CheckpointOverrides = Field(default=CheckpointOverrides(), description="What is kept on the way.")
     tracking: TrackingOverrides = Field(default=TrackingOverrides(), description="How the run is watched.")
     samples: SampleSettings = Field(default=SampleSettings(), description="What is made of the dataset's rows.")
+    rendezvous: RendezvousSettings = Field(
+        default=RendezvousSettings(), description="How several nodes find each other."
+    )
     threads: int = Field(
         default=1,
         ge=1,

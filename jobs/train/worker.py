@@ -1,4 +1,7 @@
-"""One training process: started by torchrun, it leaves its verdict in a file and its exit code to nobody."""
+"""One training process: started by torchrun, it leaves its verdict in a file and its exit code to nobody.
+
+The first one of a machine speaks for it, and its first word is the plan.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,14 @@ import re
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.catalog import known_names
 from jobs.entrypoint import open_run
 from jobs.job_settings import load_settings
-from jobs.train.launcher import Verdict, die_with_parent, leave_verdict
+from jobs.train.launcher import die_with_parent
 from jobs.train.settings import TrainSettings, deciding_settings, training_config
+from jobs.train.verdicts import PLANNED, Verdict, leave_verdict
 from sam2vlm.artifacts import PhaseWork
 from sam2vlm.errors import (
     EXIT_OK,
@@ -25,6 +29,10 @@ from sam2vlm.errors import (
     from_os_error,
 )
 from sam2vlm.logs import get_logger
+
+if TYPE_CHECKING:
+    from sam2vlm.artifacts import RunLayout
+    from sam2vlm.config import TrainingConfig
 
 # How gloo and NCCL tell that a rank has gone in the middle of an exchange.
 LOST_PEER = re.compile(r"Connection (closed|reset) by peer|\bgloo/transport/|NCCL (communicator was aborted|timeout)")
@@ -65,7 +73,13 @@ def _unforeseen(error: Exception) -> Verdict:
 def _work(rank: int, arguments: dict[str, Any]) -> None:
     settings = load_settings(TrainSettings, known=known_names())
     config = training_config(settings)
-    layout = open_run(settings.run, "train", rank=rank)
+    first = os.environ["LOCAL_RANK"] == "0"
+    layout = open_run(settings.run, "train", rank=rank, speak=first)
+    if first and not arguments.get("planned", False):
+        _tell_plan(settings, config, layout, Path(arguments["model_folder"]))
+        (Path(arguments["verdicts"]) / PLANNED).touch()
+    if arguments.get("only_plan", False):
+        return
     phase = PhaseWork(
         layout=layout,
         name="train",
@@ -85,6 +99,22 @@ def _work(rank: int, arguments: dict[str, Any]) -> None:
         config,
         model_folder=Path(arguments["model_folder"]),
         resume_step=arguments["resume_step"],
+    )
+
+
+def _tell_plan(settings: TrainSettings, config: TrainingConfig, layout: RunLayout, model_folder: Path) -> None:
+    from jobs.train.model import precision_of
+    from jobs.train.plan import plan_before_loading, questions_of, visible_card
+    from sam2vlm.modeling.determinism import quiet_libraries
+
+    quiet_libraries()
+    plan_before_loading(
+        config,
+        visible_card(),
+        precision=precision_of(config),
+        model_folder=model_folder,
+        questions=questions_of(layout, settings.samples.tasks),
+        force=settings.force_plan,
     )
 
 

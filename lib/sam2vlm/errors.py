@@ -4,7 +4,10 @@
     ├── DataError          65   the input is wrong (EX_DATAERR): a retry cannot help, the Job fails at once
     ├── SettingsError      78   the settings are wrong (EX_CONFIG): a retry cannot help, the Job fails at once
     └── InterruptedRunError 75  stopped after a checkpoint, or a passing fault of the volume (EX_TEMPFAIL):
-                                the Job starts the pod again and the phase resumes
+        │                       the Job starts the pod again and the phase resumes
+        ├── AnotherNodeError 68 stopped because another node of the same training did (EX_NOHOST): that node's pod
+        │                       counts, this one is started again without being counted
+        └── RendezvousError 69  the other nodes did not come in time (EX_UNAVAILABLE): the Job tries again
 
 The numbers are those of BSD's ``sysexits.h``; ``charts/sam2vlm`` maps them with a podFailurePolicy.
 Every error is one sentence for a person. Where it speaks of a file it says which one, which field of it,
@@ -22,13 +25,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "EXIT_ANOTHER_NODE",
     "EXIT_DATA",
     "EXIT_OK",
+    "EXIT_RENDEZVOUS",
     "EXIT_SETTINGS",
     "EXIT_TEMPORARY",
     "EXIT_UNFORESEEN",
+    "AnotherNodeError",
     "DataError",
     "InterruptedRunError",
+    "RendezvousError",
     "Sam2vlmError",
     "SettingsError",
     "from_library_error",
@@ -41,6 +48,8 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u
 EXIT_OK = 0
 EXIT_UNFORESEEN = 1
 EXIT_DATA = 65
+EXIT_ANOTHER_NODE = 68
+EXIT_RENDEZVOUS = 69
 EXIT_TEMPORARY = 75
 EXIT_SETTINGS = 78
 
@@ -128,6 +137,18 @@ class InterruptedRunError(Sam2vlmError):
     """The phase stopped where it can go on: exit code 75, a retry resumes."""
 
     exit_code = EXIT_TEMPORARY
+
+
+class AnotherNodeError(InterruptedRunError):
+    """Another node of the same training stopped, so this one did: exit code 68, started again uncounted."""
+
+    exit_code = EXIT_ANOTHER_NODE
+
+
+class RendezvousError(InterruptedRunError):
+    """The nodes of one training did not find each other in time: exit code 69, a retry looks again."""
+
+    exit_code = EXIT_RENDEZVOUS
 
 
 def from_os_error(error: OSError, *, doing: str) -> Sam2vlmError:

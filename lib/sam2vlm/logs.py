@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["SECRET_KEYS", "configure_logging", "get_logger", "progress", "track"]
+__all__ = ["SECRET_KEYS", "configure_logging", "get_logger", "held_back", "progress", "track"]
 
 #: Keys whose values are never written; settings that fail their check are told by the same rule.
 SECRET_KEYS = re.compile(r"(token|secret|password|passwd|api_?key|credential)s?$", re.IGNORECASE)
@@ -44,13 +44,14 @@ def get_logger(name: str) -> Any:
     return structlog.get_logger().bind(component=name)
 
 
-def configure_logging(phase: str, *, folder: Path | None = None, rank: int = 0) -> None:
+def configure_logging(phase: str, *, folder: Path | None = None, rank: int = 0, speak: bool | None = None) -> None:
     """Set the process's logging up, once, at its edge.
 
     Args:
         phase: Bound to every event.
         folder: ``RUN/logs``; None writes no file.
-        rank: The process's rank; only rank 0 speaks to the terminal or to standard output.
+        rank: The process's rank.
+        speak: Whether to speak to the terminal or to standard output; None lets only rank 0.
     """
     _close_earlier_log()
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -63,7 +64,7 @@ def configure_logging(phase: str, *, folder: Path | None = None, rank: int = 0) 
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _without_secrets,
-            _Writer(stream, speak=rank == 0),
+            _Writer(stream, speak=rank == 0 if speak is None else speak),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.ReturnLoggerFactory(),
@@ -71,6 +72,27 @@ def configure_logging(phase: str, *, folder: Path | None = None, rank: int = 0) 
     )
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(phase=phase, rank=rank)
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[Callable[[], None]]:
+    """Keep this process's events off the screen, not out of the file, while another process has the first word.
+
+    Yields:
+        A function that shows what was held back, and lets everything through from then on; so does the block's end.
+    """
+    writers = [processor for processor in structlog.get_config()["processors"] if isinstance(processor, _Writer)]
+
+    def let_go() -> None:
+        for writer in writers:
+            writer.let_go()
+
+    for writer in writers:
+        writer.hold()
+    try:
+        yield let_go
+    finally:
+        let_go()
 
 
 @contextlib.contextmanager
@@ -139,6 +161,7 @@ class _Writer:
     def __init__(self, stream: IO[str] | None, *, speak: bool) -> None:
         self._stream = stream
         self._speak = speak
+        self._held: list[str] | None = None
         self._json = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
         self._console = structlog.dev.ConsoleRenderer(colors=True, pad_event_to=24) if _on_terminal() else None
 
@@ -152,6 +175,16 @@ class _Writer:
             atexit.unregister(stream.close)
             stream.close()
 
+    def hold(self) -> None:
+        """Keep what is to be shown until :meth:`let_go`."""
+        self._held = []
+
+    def let_go(self) -> None:
+        """Show what was kept."""
+        held, self._held = self._held or [], None
+        for shown in held:
+            self._say(shown)
+
     def __call__(self, logger: Any, method: str, event: structlog.typing.EventDict) -> str:
         line = str(self._json(logger, method, dict(event)))
         self._keep(line)
@@ -160,6 +193,9 @@ class _Writer:
         return line
 
     def _say(self, shown: str) -> None:
+        if self._held is not None:
+            self._held.append(shown)
+            return
         try:
             print(shown, flush=True)  # noqa: T201  standard output is what kubectl logs shows
         except OSError:

@@ -60,8 +60,8 @@ def render():
 def refusal():
     """refusal(values) -> what helm says against them"""
 
-    def run(values: dict, *arguments: str) -> str:
-        done = _run("template", "reef", str(CHART), *arguments, values=values)
+    def run(values: dict, *arguments: str, release: str = "reef") -> str:
+        done = _run("template", release, str(CHART), *arguments, values=values)
         assert done.returncode != 0, "these values were taken"
         return done.stderr
 

@@ -95,6 +95,7 @@ def test_every_value_is_documented_where_it_stands():
         ("phases.verify", {}),
         ("phases.train.gpus", 1),
         ("phases.train.gpu.count", -1),
+        ("phases.train.nodes", 0),
         ("phases.prepare.gpu.count", 1),
         ("phases.train.resources.limit", {}),
         ("phases.train.resources.limits.memory", "plenty"),

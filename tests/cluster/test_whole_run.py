@@ -162,6 +162,15 @@ def test_every_line_of_every_log_is_json(run):
             assert all({"event", "level", "timestamp", "phase"} <= set(event) for event in events)
 
 
+def test_the_first_line_of_the_train_jobs_log_is_the_plan(run):
+    done = run.cluster.run("kubectl", "--namespace", run.namespace, "logs", "job/reef-train")
+    plan = json.loads(done.stdout.splitlines()[0])
+    assert (plan["event"], plan["processes"]) == ("plan", 1)
+    assert plan["total_gb"] > plan["weights_gb"] > 0
+    # There is no GPU here, and so nothing to hold it against.
+    assert (plan["gpu"], plan["fits"], plan["hours"]) == (None, None, None)
+
+
 def test_following_showed_every_phase(run):
     shown = [json.loads(line)["phase"] for line in run.said.splitlines() if line.startswith("{")]
     assert list(dict.fromkeys(shown)) == list(PHASES)

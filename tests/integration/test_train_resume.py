@@ -126,6 +126,8 @@ def test_sigterm_saves_and_ends_with_75_and_a_retry_ends_with_the_same_bytes(fre
     assert code == 0, events[-1]
     resumed = next(event for event in events if event["event"] == "resuming")
     assert resumed["step"] == step
+    # What the launcher has to say comes behind the plan, which another process tells.
+    assert events[0]["event"] == "plan"
     assert outputs(layout) == unbroken
 
 

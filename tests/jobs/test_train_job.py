@@ -121,6 +121,14 @@ def test_what_the_machine_made_of_it_is_told_where_no_manifest_names_it(trained)
     assert [item.step for item in events.Scalars("train/tokens_per_second")] == [2, 4, 6]
 
 
+def test_the_first_word_is_the_plan(trained):
+    _, events = trained
+    assert events[0]["event"] == "plan"
+    # On the CPU, and of a dataset whose questions prepare has not counted.
+    assert (events[0]["fits"], events[0]["hours"], events[0]["gpu"]) == (None, None, None)
+    assert 0 < events[0]["weights_gb"] < events[0]["total_gb"] < 8
+
+
 def test_the_log_is_one_json_line_an_event_and_nothing_else(trained):
     layout, events = trained
     told = [event["event"] for event in events]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.train.launcher import Verdict, judge, leave_verdict
+from jobs.train.verdicts import Verdict, judge, leave_verdict
 
 OK, DATA, SETTINGS = Verdict(0, "done"), Verdict(65, "bad data"), Verdict(78, "bad settings")
 STOPPED, CRASH = Verdict(75, "stopped"), Verdict(1, "KeyError")

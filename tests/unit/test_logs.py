@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from sam2vlm.logs import configure_logging, get_logger, progress, track
+from sam2vlm.logs import configure_logging, get_logger, held_back, progress, track
 
 SCRIPT = """
 import time
@@ -38,6 +38,35 @@ def test_off_a_terminal_every_line_is_json(capsys, tmp_path):
     assert lines[0]["hf_token"] == lines[0]["api_key"] == "***"
     assert lines[-1] | {"done": 3, "total": 3, "unit": "things", "seconds_left": 0.0} == lines[-1]
     assert [json.loads(line) for line in (tmp_path / "train-0.jsonl").read_text().splitlines()] == lines
+
+
+def test_what_is_held_back_is_in_the_file_at_once_and_on_the_screen_in_order_later(capsys, tmp_path):
+    configure_logging("train", folder=tmp_path, rank=0)
+    log = get_logger("train")
+    with held_back() as let_go:
+        log.info("first")
+        log.info("second")
+        assert capsys.readouterr().out == ""
+        assert len((tmp_path / "train-0.jsonl").read_text().splitlines()) == 2
+        let_go()
+        log.info("third")
+    log.info("fourth")
+    told = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
+    assert told == ["first", "second", "third", "fourth"]
+
+
+def test_what_is_held_back_is_not_lost_by_an_error(capsys):
+    configure_logging("train")
+    with pytest.raises(KeyError), held_back():
+        get_logger("train").info("first")
+        raise KeyError
+    assert json.loads(capsys.readouterr().out)["event"] == "first"
+
+
+def test_another_rank_may_be_let_speak(capsys, tmp_path):
+    configure_logging("train", folder=tmp_path, rank=4, speak=True)
+    get_logger("trainer").info("step")
+    assert json.loads(capsys.readouterr().out)["rank"] == 4
 
 
 def test_other_ranks_write_only_their_file(capsys, tmp_path):

@@ -1,7 +1,8 @@
 {{/*
 When a Job gives up. Evictions and drains do not count; bad data (65) and bad settings (78) end it at once,
 because no retry helps; everything else counts against the backoffLimit. Exit code 137 is not read: running out
-of memory and being evicted look alike.
+of memory and being evicted look alike. Of several nodes that stop together only the one counts that the cause lies
+with: the others end with 68. (dict "nodes" 2)
 */}}
 {{- define "sam2vlm.podFailurePolicy" -}}
 podReplacementPolicy: Failed
@@ -14,10 +15,34 @@ podFailurePolicy:
       onExitCodes:
         operator: In
         values: [65, 78]
+    {{- if gt (int .nodes) 1 }}
+    - action: Ignore
+      onExitCodes:
+        operator: In
+        values: [68]
+    {{- end }}
     - action: Count
       onExitCodes:
         operator: NotIn
         values: [65, 78]
+{{- end }}
+
+{{/* What makes a Job's pods one training: a number for each, and a name by which they find number 0. */}}
+{{- define "sam2vlm.indexed" -}}
+completionMode: Indexed
+completions: {{ . }}
+parallelism: {{ . }}
+{{- end }}
+
+{{- define "sam2vlm.rendezvousPort" -}}
+{{- dig "rendezvous" "port" 29400 .Values.settings | int -}}
+{{- end }}
+
+{{/* Where the pods of a training on several nodes find each other; torchrun takes the port after the first. */}}
+{{- define "sam2vlm.nodesEnvironment" -}}
+{{- $name := printf "%s-train" (include "sam2vlm.fullname" .) }}
+- {name: SAM2VLM_DEVICES__NODES, value: {{ .Values.phases.train.nodes | quote }}}
+- {name: SAM2VLM_RENDEZVOUS__HOST, value: {{ printf "%s-0.%s" $name $name | quote }}}
 {{- end }}
 
 {{/* Environment of a phase beyond the ConfigMap: (dict "root" $ "phase" "train" "own" .Values.phases.train) */}}
@@ -31,6 +56,9 @@ podFailurePolicy:
 - name: HF_TOKEN
   valueFrom:
     secretKeyRef: {name: {{ $hub.tokenSecret.name }}, key: {{ $hub.tokenSecret.key }}}
+{{- end }}
+{{- if gt (int .own.nodes) 1 }}
+{{ include "sam2vlm.nodesEnvironment" .root }}
 {{- end }}
 {{- with concat .root.Values.pod.extraEnv (.own.extraEnv | default list) }}
 {{ toYaml . }}
@@ -64,6 +92,7 @@ podFailurePolicy:
 {{- define "sam2vlm.jobSpec" -}}
 {{- $root := .root }}
 {{- $own := index $root.Values.phases .phase }}
+{{- $nodes := int ($own.nodes | default 1) }}
 {{- $image := ternary $root.Values.images.gpu $root.Values.images.cpu (gt (int $own.gpu.count) 0) }}
 backoffLimit: {{ $own.backoffLimit }}
 {{- with $own.activeDeadlineSeconds }}
@@ -72,7 +101,10 @@ activeDeadlineSeconds: {{ . }}
 {{- with $root.Values.ttlSecondsAfterFinished }}
 ttlSecondsAfterFinished: {{ . }}
 {{- end }}
-{{ include "sam2vlm.podFailurePolicy" $root }}
+{{- if gt $nodes 1 }}
+{{ include "sam2vlm.indexed" $nodes }}
+{{- end }}
+{{ include "sam2vlm.podFailurePolicy" (dict "nodes" $nodes) }}
 template:
   metadata:
     labels:
@@ -89,6 +121,9 @@ template:
     {{- end }}
   spec:
     restartPolicy: Never
+    {{- if gt $nodes 1 }}
+    subdomain: {{ include "sam2vlm.fullname" $root }}-{{ .phase }}
+    {{- end }}
     {{- with $root.Values.pod.serviceAccountName }}
     serviceAccountName: {{ . }}
     {{- end }}

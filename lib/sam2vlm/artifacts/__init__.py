@@ -5,7 +5,15 @@ from sam2vlm.artifacts.differences import differences, leaves
 from sam2vlm.artifacts.digests import digest_of_file, digest_of_tree, digest_of_value, files_below
 from sam2vlm.artifacts.inputs import input_from_phase, inputs_from_phases, read_finished, refuse_strangers
 from sam2vlm.artifacts.layout import PHASES, RunLayout
-from sam2vlm.artifacts.manifest import Counts, FileRecord, Manifest, read_manifest, records_of, verify_outputs
+from sam2vlm.artifacts.manifest import (
+    Counts,
+    FileRecord,
+    Manifest,
+    fingerprint_of,
+    read_manifest,
+    records_of,
+    verify_outputs,
+)
 from sam2vlm.artifacts.phase import STARTED, PhaseWork, open_phase
 
 __all__ = [
@@ -22,6 +30,7 @@ __all__ = [
     "digest_of_tree",
     "digest_of_value",
     "files_below",
+    "fingerprint_of",
     "input_from_phase",
     "inputs_from_phases",
     "leaves",

@@ -29,6 +29,7 @@ SHOWN = (
     "devices.zero_stage",
     "devices.gradient_checkpointing",
     "devices.processes_per_node",
+    "devices.nodes",
     "checkpoints.save_every_steps",
     "checkpoints.keep_newest",
     "tracking.logging_every_steps",

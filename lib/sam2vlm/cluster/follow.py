@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sam2vlm.cluster.experiment import get_command
-from sam2vlm.cluster.observe import phase_states, pods_of
+from sam2vlm.cluster.observe import node_of, phase_states, pods_of
 from sam2vlm.cluster.order import PhaseState, Status
 from sam2vlm.cluster.programs import CommandError, find_program, json_of
 from sam2vlm.errors import EXIT_OK, EXIT_UNFORESEEN, SettingsError
@@ -152,6 +152,8 @@ def show_log(experiment: Experiment, component: str) -> int:
     pods = json_of(["kubectl", "get", "pods", *experiment.where, *query, "--output", "json"])["items"]
     if not pods:
         raise SettingsError("has no pod yet: `make status` says what it waits for", source="PHASE", found=component)
+    # Of several nodes the first one speaks.
+    pods = [pod for pod in pods if node_of(pod) == 0] or pods
     newest = max(pods, key=lambda pod: (str(pod["metadata"]["creationTimestamp"]), pod["metadata"]["name"]))
     container = newest["spec"]["containers"][0]["name"]
     command = ["logs", "--follow", *experiment.where, newest["metadata"]["name"], "--container", container]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sam2vlm.artifacts import PHASES
 from sam2vlm.cluster.order import PhaseState, Status
+from sam2vlm.errors import EXIT_ANOTHER_NODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ __all__ = [
     "job_condition",
     "job_name",
     "manifest_of",
+    "node_of",
     "phase_states",
     "pods_of",
     "selector",
@@ -33,6 +35,7 @@ __all__ = [
 # These are the chart's (templates/jobs.yaml).
 PHASE_LABEL = "sam2vlm/phase"
 RELEASED_ANNOTATION = "sam2vlm/released"
+INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 GATE_ANNOTATION = "kueue.x-k8s.io/admission-gated-by"
 
@@ -78,6 +81,11 @@ def pods_of(phase: str, job: Object | None, pods: Iterable[Object]) -> list[Obje
     uid = job["metadata"].get("uid") if job else None
     own = [pod for pod in pods if _labels(pod).get(PHASE_LABEL) == phase and uid in (None, _owner(pod))]
     return sorted(own, key=lambda pod: (str(pod["metadata"].get("creationTimestamp")), pod["metadata"]["name"]))
+
+
+def node_of(pod: Object) -> int:
+    """Return which of a Job's nodes a pod is; 0 where there is one."""
+    return int((pod["metadata"].get("annotations") or {}).get(INDEX_ANNOTATION, 0))
 
 
 def job_condition(job: Object, kind: str) -> Object | None:
@@ -128,6 +136,8 @@ def _complete(phase: str, name: str, pods: Sequence[Object]) -> PhaseState:
 def _failed(phase: str, name: str, condition: Mapping[str, Any], pods: Sequence[Object]) -> PhaseState:
     said = str(condition.get("message") or condition.get("reason") or "the Job failed")
     faults = sorted((fault for pod in pods for fault in _faults(pod)), key=lambda fault: fault.finished)
+    # A pod that only followed another one has nothing to say of the cause, and may have ended after it.
+    faults = [fault for fault in faults if fault.exit_code != EXIT_ANOTHER_NODE] or faults
     if faults:
         return PhaseState(phase, name, Status.FAILED, exit_code=faults[-1].exit_code, cause=faults[-1].cause or said)
     found = EXIT_CODE_IN_CONDITION.search(said)

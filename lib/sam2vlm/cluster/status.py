@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sam2vlm.cluster.observe import job_condition, phase_states, pods_of
+from sam2vlm.cluster.observe import job_condition, node_of, phase_states, pods_of
 from sam2vlm.cluster.order import Status
 
 if TYPE_CHECKING:
@@ -60,13 +61,21 @@ def phase_rows(release: str, items: Sequence[dict[str, Any]]) -> list[PhaseRow]:
 def _under_way(job: dict[str, Any], pods: Sequence[dict[str, Any]]) -> tuple[str, str]:
     if job_condition(job, "Suspended"):
         return "queued", "not admitted yet, or paused"
+    nodes = int(job.get("spec", {}).get("completions") or 1)
     alive = [pod for pod in pods if pod.get("status", {}).get("phase") in ("Pending", "Running")]
     if not alive:
         return "starting", "no pod yet"
-    status = alive[-1]["status"]
-    if status["phase"] == "Running":
-        return "running", f"try {len(pods)}" if len(pods) > 1 else ""
-    return "starting", _why_pending(status)
+    # Of several nodes none works before all are there.
+    newest = list({node_of(pod): pod for pod in alive}.values())
+    waiting = [pod for pod in newest if pod["status"]["phase"] == "Pending"]
+    if waiting:
+        which = f"node {node_of(waiting[0])}: " if nodes > 1 else ""
+        return "starting", which + _why_pending(waiting[0]["status"])
+    if len(newest) < nodes:
+        return "starting", f"{len(newest)} of {nodes} nodes"
+    tries = max(Counter(map(node_of, pods)).values())
+    told = [f"{nodes} nodes"] * (nodes > 1) + [f"try {tries}"] * (tries > 1)
+    return "running", ", ".join(told)
 
 
 def _why_pending(status: dict[str, Any]) -> str:

@@ -84,6 +84,21 @@ class DeviceConfig(Group):
         description="Processes that torchrun starts on one machine, one a GPU.",
         json_schema_extra=unit("processes"),
     )
+    nodes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description=(
+            "Machines that train together, each with as many processes; every one needs its number in "
+            "JOB_COMPLETION_INDEX, which an Indexed Job sets."
+        ),
+        json_schema_extra=unit("nodes"),
+    )
+
+    @property
+    def world_size(self) -> int:
+        """Processes of all nodes together."""
+        return self.nodes * self.processes_per_node
 
     @model_validator(mode="after")
     def _only_shards_are_offloaded(self) -> Self:

@@ -19,7 +19,7 @@ from sam2vlm.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["EFFICIENCY", "Change", "Plan", "cheapest_change", "largest_micro_batch", "make_plan"]
+__all__ = ["EFFICIENCY", "Change", "Plan", "cheapest_change", "largest_micro_batch", "make_plan", "speed_of"]
 
 #: Share of a card's stated peak that training reaches: 38 to 43 % on H100 (Llama 3, Grattafiori et al. 2024, table 4).
 EFFICIENCY = 0.4
@@ -116,7 +116,6 @@ def make_plan(
         return Plan(workload, found, efficiency=efficiency, fitting=fitting)
     usable = gpu.memory_bytes * HEADROOM
     fits = found.total <= usable
-    peak = gpu.peak_tflops.get(workload.precision)
     return Plan(
         workload,
         found,
@@ -124,10 +123,23 @@ def make_plan(
         fits=fits,
         largest_batch=largest_micro_batch(workload, simulate=simulate, usable=usable),
         change=None if fits else cheapest_change(workload, simulate=simulate, usable=usable),
-        samples_per_second=peak * 1e12 * efficiency * workload.batch_size / found.flops if peak else None,
+        samples_per_second=speed_of(workload, found, gpu, efficiency=efficiency),
         efficiency=efficiency,
         fitting=fitting,
     )
+
+
+def speed_of(workload: Workload, found: Footprint, gpu: Gpu, *, efficiency: float = EFFICIENCY) -> float | None:
+    """Return the samples a second of one GPU; None where its peak in this arithmetic is not known.
+
+    Args:
+        workload: The step.
+        found: Its operations.
+        gpu: The card.
+        efficiency: Share of the card's stated peak.
+    """
+    peak = gpu.peak_tflops.get(workload.precision)
+    return peak * 1e12 * efficiency * workload.batch_size / found.flops if peak else None
 
 
 def largest_micro_batch(workload: Workload, *, simulate: Simulate, usable: float) -> int:

@@ -110,7 +110,7 @@ class Workload:
             gradient_checkpointing=devices.gradient_checkpointing,
             vision_gradient_checkpointing=devices.vision_gradient_checkpointing,
             zero_stage=devices.zero_stage,
-            processes=devices.processes_per_node,
+            processes=devices.world_size,
             offload_optimizer=devices.offload_optimizer,
             offload_weights=devices.offload_parameters,
             device=device,

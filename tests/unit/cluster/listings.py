@@ -35,6 +35,7 @@ def pod(phase, *, status="Running", exit_code=None, message=None, finished="2031
             "labels": {"sam2vlm/phase": phase},
             "ownerReferences": [{"controller": True, "uid": more.get("owner", f"job-{phase}")}],
             "creationTimestamp": more.get("created", "2031-01-01T00:00:00Z"),
+            "annotations": {"batch.kubernetes.io/job-completion-index": str(more["node"])} if "node" in more else {},
         },
         "spec": {"containers": [{"name": phase}]},
         "status": {

@@ -50,6 +50,15 @@ def test_the_last_failure_speaks():
     assert (state.status, state.exit_code, state.cause) == (Status.FAILED, 78, "second")
 
 
+def test_a_node_that_followed_another_one_is_not_the_cause():
+    pods = [
+        pod("train", status="Failed", exit_code=75, message="node 1 was lost", finished="2031-01-01T00:01:00Z"),
+        pod("train", status="Failed", exit_code=68, message="node 0: ...", finished="2031-01-01T00:02:00Z", name="b"),
+    ]
+    state = phase_states("reef", [job("train", condition="Failed", message="it failed")], pods)[1]
+    assert (state.exit_code, state.cause) == (75, "node 1 was lost")
+
+
 def test_an_init_container_can_be_the_cause():
     failed = pod("prepare", status="Failed")
     failed["status"] |= {

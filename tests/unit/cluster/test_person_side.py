@@ -137,6 +137,22 @@ def test_status_rows():
     ]
 
 
+def test_status_of_several_nodes():
+    train = job("train")
+    train["spec"]["completions"] = 2
+    failed = [pod("train", status="Failed", exit_code=75, name=f"old-{node}", node=node) for node in (0, 1)]
+    nodes = [pod("train", name=f"new-{node}", node=node, created="2031-01-01T00:05:00Z") for node in (0, 1)]
+
+    def row(*pods):
+        return phase_rows("reef", [train, *pods])[1]
+
+    assert (row(*nodes).state, row(*nodes).detail) == ("running", "2 nodes")
+    assert row(*failed, *nodes).detail == "2 nodes, try 2"
+    assert (row(nodes[0]).state, row(nodes[0]).detail) == ("starting", "1 of 2 nodes")
+    nodes[1]["status"] = {"phase": "Pending", "conditions": []}
+    assert (row(*nodes).state, row(*nodes).detail) == ("starting", "node 1: its container is being made")
+
+
 def test_status_rows_of_a_failure_and_a_queue():
     items = [
         job("prepare", condition="Failed"),
