@@ -11,17 +11,9 @@ from jobs.job_settings import load_settings
 from jobs.train.attempt import Attempt, train_as_first, train_as_other
 from jobs.train.nodes import this_node
 from jobs.train.settings import TrainSettings, deciding_settings, training_config
+from jobs.train.verdicts import raise_unless_done
 from sam2vlm.artifacts import input_from_phase, open_phase
 from sam2vlm.config import ModelRegistry, TrainingMethod
-from sam2vlm.errors import (
-    EXIT_OK,
-    AnotherNodeError,
-    DataError,
-    InterruptedRunError,
-    RendezvousError,
-    Sam2vlmError,
-    SettingsError,
-)
 from sam2vlm.logs import get_logger, held_back
 from sam2vlm.modeling.source import find_model
 
@@ -29,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobs.train.nodes import Node
-    from jobs.train.verdicts import Verdict
     from sam2vlm.artifacts import RunLayout
     from sam2vlm.config import TrainingConfig
 
@@ -57,7 +48,7 @@ def _work(
     deciding = deciding_settings(settings, config)
     attempt = Attempt(settings, config, layout, model.folder, node, planned)
     if node is not None and node.index > 0:
-        _raise_unless_done(train_as_other(attempt, inputs=inputs, deciding=deciding))
+        raise_unless_done(train_as_other(attempt, inputs=inputs, deciding=deciding))
         return last_words(layout, PHASE, already=False)
     with open_phase(
         layout,
@@ -69,7 +60,7 @@ def _work(
         replace=settings.replace,
     ) as phase:
         if phase.finished is None:
-            _raise_unless_done(train_as_first(attempt, phase))
+            raise_unless_done(train_as_first(attempt, phase))
         else:
             get_logger(PHASE).info("already done", folder=str(phase.folder))
         return last_words(layout, PHASE, already=phase.finished is not None)
@@ -88,15 +79,6 @@ def _warn_of_an_adapters_rate(settings: TrainSettings, config: TrainingConfig) -
 
 def _checkpoint(settings: TrainSettings, config: TrainingConfig) -> str:
     return str(settings.model_folder) if settings.model_folder else ModelRegistry.resolve(config.model.name)
-
-
-def _raise_unless_done(verdict: Verdict) -> None:
-    if verdict.exit_code == EXIT_OK:
-        return
-    for kind in (DataError, SettingsError, InterruptedRunError, AnotherNodeError, RendezvousError):
-        if verdict.exit_code == kind.exit_code:
-            raise kind(verdict.message)
-    raise Sam2vlmError(verdict.message)
 
 
 if __name__ == "__main__":

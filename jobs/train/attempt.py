@@ -12,7 +12,7 @@ from jobs.train.launcher import launch, tell_plan
 from jobs.train.other_node import join
 from jobs.train.rendezvous import FirstNode
 from jobs.train.verdicts import Verdict
-from sam2vlm.artifacts import fingerprint_of, read_manifest
+from sam2vlm.artifacts import fingerprint_of, read_manifest, verify_outputs
 from sam2vlm.checkpoints import CheckpointManager
 from sam2vlm.errors import EXIT_OK, DataError
 from sam2vlm.logs import get_logger
@@ -99,7 +99,11 @@ def train_as_other(attempt: Attempt, *, inputs: Mapping[str, str], deciding: Map
 
     def finished() -> bool:
         with contextlib.suppress(DataError):
-            return read_manifest(attempt.layout.manifest(PHASE)).fingerprint == fingerprint
+            manifest = read_manifest(attempt.layout.manifest(PHASE))
+            if manifest.fingerprint == fingerprint:
+                # Node 0 may be about to discard a damaged one.
+                verify_outputs(attempt.layout.phase(PHASE), manifest)
+                return True
         return False
 
     if finished():

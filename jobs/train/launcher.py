@@ -161,7 +161,13 @@ def _run(
             process.wait()
     complaint = stderr.read_bytes()[began:][-STDERR_TAIL_BYTES:].decode(errors="replace")
     told_to = bool(received)
-    verdict = judge(read_verdicts(verdicts), processes=processes, interrupted=told_to or stopped, complaint=complaint)
+    verdict = judge(
+        read_verdicts(verdicts),
+        processes=processes,
+        interrupted=told_to or stopped,
+        complaint=complaint,
+        log=stderr.name,
+    )
     if others is None:
         return verdict
     if stopped and not told_to and verdict.exit_code in (EXIT_UNFORESEEN, EXIT_TEMPORARY):

@@ -57,9 +57,14 @@ def test_what_is_held_back_is_in_the_file_at_once_and_on_the_screen_in_order_lat
 
 def test_what_is_held_back_is_not_lost_by_an_error(capsys):
     configure_logging("train")
-    with pytest.raises(KeyError), held_back():
-        get_logger("train").info("first")
-        raise KeyError
+
+    def fail():
+        with held_back():
+            get_logger("train").info("first")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert json.loads(capsys.readouterr().out)["event"] == "first"
 
 
