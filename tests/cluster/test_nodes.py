@@ -17,6 +17,7 @@ VALUES = {
     "settings.training.batch_size": "4",
     "settings.training.num_epochs": "2",
     "settings.checkpoints.save_every_steps": "5",
+    "settings.tracking.eval_every_steps": "1000",
     "settings.require_learning": "false",
 }
 
@@ -54,12 +55,13 @@ def test_two_pods_train_together_stop_together_and_go_on_together(cluster, names
     def saved():
         return any(event["event"] == "checkpoint_saved" for event in log_of(cluster, namespace, first[0]))
 
-    wait_until(saved)
+    wait_until(lambda: all(log_of(cluster, namespace, name) for name in first.values()))
     # The first word of every pod, so whichever kubectl chooses, is the plan.
     for name in ("job/reef-train", *first.values()):
         plan = log_of(cluster, namespace, name)[0]
         assert (plan["event"], plan["nodes"], plan["processes"], plan["fits"]) == ("plan", 2, 2, None)
         assert plan["total_gb"] > 0
+    wait_until(saved)
     cluster.run("kubectl", "--namespace", namespace, "delete", "pod", first[1], "--grace-period=0", "--force")
     wait_until(lambda: ends(cluster, namespace))
     assert ends(cluster, namespace)[0] == (
