@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -72,8 +73,9 @@ def test_nothing_is_offloaded_that_is_not_sharded():
             build_deepspeed_config(**{**BASE, "zero_stage": stage, part: True})
 
 
-def test_deepspeed_starts_without_a_word_or_a_compiler_and_takes_every_golden_file():
+def test_deepspeed_starts_without_a_word_or_a_compiler_and_takes_every_golden_file(tmp_path):
     """The shared-memory operator would be compiled for 46 s when the process group starts."""
+    (tmp_path / "mlflow.py").write_text('print("MLflow is loaded")')
     code = """
 import json, os, sys, warnings
 warnings.simplefilter("ignore")
@@ -95,10 +97,14 @@ for path in sys.argv[1:]:
     module.dist.get_world_size = lambda: values["train_batch_size"] // per_rank
     config = DeepSpeedConfig(values)
     print(config.zero_optimization_stage, config.train_batch_size, config.gradient_clipping)
+import mlflow
 """
     paths = [str(GOLDEN / f"{name}.json") for name in CASES]
-    out = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    out = subprocess.run(
+        [sys.executable, "-c", code, *paths], env=environment, capture_output=True, text=True, check=False
+    )
     assert (out.returncode, out.stdout.splitlines()) == (
         0,
-        ["0 16 1.0", "2 16 1.0", "1 256 0.3", "2 8 1.0", "3 32 1.0", "1 32 1.0"],
+        ["0 16 1.0", "2 16 1.0", "1 256 0.3", "2 8 1.0", "3 32 1.0", "1 32 1.0", "MLflow is loaded"],
     ), out.stderr
