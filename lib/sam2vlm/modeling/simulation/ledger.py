@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
+from torch.utils._pytree import tree_map
+
+from sam2vlm.modeling.simulation.recipes import run_on_meta, tensors_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,8 @@ __all__ = ["PARTS", "StorageLedger"]
 #: What a byte can belong to, in the order in which they are told.
 PARTS = ("weights", "adapter", "gradients", "optimizer", "activations", "logits")
 ASKS_FOR_A_VALUE = torch.ops.aten._local_scalar_dense.default  # noqa: SLF001  the operator behind item()
+COPIES_ELSEWHERE = torch.ops.aten._to_copy.default  # noqa: SLF001  the operator behind to()
+META = torch.device("meta")
 
 
 class StorageLedger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
@@ -28,8 +31,13 @@ class StorageLedger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
     happens. Tensors on the meta device have storages of the right size without memory behind them; the same ledger
     counts real ones. Operators do not show what they allocate inside of themselves.
 
-    Questions about a meta tensor's yes or no ("is there no padding?", "do pictures and placeholders match?") are
-    answered with yes: samples are whole and full. Other values cannot be read.
+    Tokens, grids of patches and masks of padding are real tensors on the CPU: the models read their values to cut
+    pictures, to place tokens and to count them, and a meta tensor has none. Whole numbers that a model sends to its
+    own device stay where their values are; where they meet weights and activations (an embedding, an index), the
+    operator sees their shapes, and what it returns has a shape alone. Their bytes count like others.
+
+    Questions about a meta tensor's yes or no are answered with yes; what is asked of the batch itself is answered
+    from its values. Other values cannot be read.
 
     Args:
         vocabulary: Tokens of the output layer: tensors whose last dimension it is count as logits.
@@ -82,15 +90,15 @@ class StorageLedger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
         kwargs = kwargs or {}
         if func is ASKS_FOR_A_VALUE and args[0].is_meta and args[0].dtype is torch.bool:
             return True
-        returned = func(*args, **kwargs)
-        formula = flop_registry.get(func._overloadpacket)  # noqa: SLF001  what torch's own counter looks up
-        if formula is not None:
-            self.flops += formula(*args, **kwargs, out_val=returned)
-        for leaf in (returned,) if isinstance(returned, torch.Tensor) else tree_leaves(returned):
-            if isinstance(leaf, torch.Tensor):
-                storage = leaf.untyped_storage()
-                if storage._cdata not in self._alive:  # noqa: SLF001  its identity, whatever object stands for it
-                    self._enter(storage, self._part_of(leaf))
+        if func is COPIES_ELSEWHERE and _stays(args[0], kwargs):
+            kwargs = {**kwargs, "device": args[0].device}
+        args, kwargs = _shapes_alone(args, kwargs)
+        returned, flops = run_on_meta(func, args, kwargs)
+        self.flops += flops
+        for leaf in tensors_in(returned):
+            storage = leaf.untyped_storage()
+            if storage._cdata not in self._alive:  # noqa: SLF001  its identity, whatever object stands for it
+                self._enter(storage, self._part_of(leaf))
         return returned
 
     def _part_of(self, tensor: torch.Tensor) -> str:
@@ -116,3 +124,22 @@ class StorageLedger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
         if self._total > self._highest:
             self._highest = self._total
             self.peak = dict(self._held)
+
+
+def _stays(tensor: torch.Tensor, kwargs: Mapping[str, Any]) -> bool:
+    """Return whether a copy to the meta device is of whole numbers, whose values a model may still ask for."""
+    return not (tensor.is_meta or tensor.is_floating_point()) and kwargs.get("device") == META
+
+
+def _shapes_alone(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Put a meta tensor in the place of each real one where an operator gets both kinds."""
+    if len({leaf.is_meta for leaf in tensors_in((args, kwargs))}) <= 1:
+        return args, kwargs
+    moved: tuple[tuple[Any, ...], dict[str, Any]] = tree_map(_shape_alone, (args, kwargs))
+    return moved
+
+
+def _shape_alone(value: Any) -> Any:
+    if not isinstance(value, torch.Tensor) or value.is_meta:
+        return value
+    return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device=META)

@@ -147,7 +147,8 @@ def _optimizer(
     optimizer = torch.optim.AdamW(masters, lr=1e-3, foreach=workload.device == "cuda")
     for master in masters:
         master.grad = torch.empty_like(master)
-    optimizer.step()
+    with StorageLedger():  # beside the step's own: what makes the state is gone by then
+        optimizer.step()
     optimizer.zero_grad()
     for master, weight in zip(masters, trained, strict=True):
         if master is not weight:
