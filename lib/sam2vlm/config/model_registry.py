@@ -87,12 +87,14 @@ class ModelEntry(BaseModel):
         class_name: The model's class in Transformers.
         type: Its family.
         parameters: All weights, the vision tower's included.
-        layers: Decoder layers of the language model, to which the next six also belong.
+        layers: Decoder layers of the language model, to which the next eight also belong.
         hidden: Width of the residual stream.
         heads: Attention heads.
+        head_dim: Width of a head where it is not the residual stream's over the heads; None elsewhere.
         kv_heads: Heads of keys and values.
         intermediate: Width inside of the feed-forward block.
         vocab: Tokens of the output layer.
+        tied: Whether the output layer is the embedding's weights.
         max_positions: Longest sequence in tokens.
         image_tokens: Tokens that one picture takes; for families with variable counts that of a picture of one
             megapixel, the usual case.
@@ -115,9 +117,11 @@ class ModelEntry(BaseModel):
     layers: int = Field(ge=1)
     hidden: int = Field(ge=1)
     heads: int = Field(ge=1)
+    head_dim: int | None = Field(default=None, ge=1)
     kv_heads: int = Field(ge=1)
     intermediate: int = Field(ge=1)
     vocab: int = Field(ge=1)
+    tied: bool = False
     max_positions: int = Field(ge=1)
     image_tokens: int = Field(ge=1)
     image_token_id: int | None

@@ -28,6 +28,10 @@ class Workload:
         tokens: Of each sample, image tokens included; all are planned as long as the longest may be.
         answer_tokens: The columns at a sample's end whose logits are computed; None is all but the image's.
         padded: Whether some samples are shorter and masked, which costs a mask of tokens x tokens.
+        picture: Width and height in pixels of each sample's picture; None is one that takes the registered number of
+            image tokens.
+        max_pixels: Larger pictures are made smaller than this, for families that take a picture at its own size.
+        attention: Transformers' name of who computes it: ``sdpa``, ``eager`` or ``flash_attention_2``.
         accumulation: Forward passes before the optimizer moves; from 2 on gradients live through the next pass.
         rank: Of the adapter.
         dropout: On the adapter's input.
@@ -53,6 +57,9 @@ class Workload:
     tokens: int = 2048
     answer_tokens: int | None = None
     padded: bool = True
+    picture: tuple[int, int] | None = None
+    max_pixels: int = 1_003_520
+    attention: str = "sdpa"
     accumulation: int = 1
     rank: int = 64
     dropout: float = 0.05
@@ -99,6 +106,8 @@ class Workload:
             batch_size=training.batch_size,
             tokens=min(config.data.max_length, ModelRegistry.get(config.model.name).max_positions),
             padded=training.batch_size > 1,
+            max_pixels=config.data.max_pixels,
+            attention=devices.attention.value,
             accumulation=training.gradient_accumulation_steps,
             rank=lora.rank,
             dropout=lora.dropout,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
-from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, PretrainedConfig, PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 from sam2vlm.config.model_registry import ModelRegistry
 from sam2vlm.errors import SettingsError
@@ -19,6 +19,7 @@ from sam2vlm.modeling.freezing import learn_parts
 from sam2vlm.modeling.loading import read_config
 from sam2vlm.modeling.lora import add_lora
 from sam2vlm.modeling.parts import LANGUAGE_MODEL
+from sam2vlm.modeling.simulation.families import FAMILIES
 from sam2vlm.modeling.simulation.kernels import fused_attention, quantize
 
 if TYPE_CHECKING:
@@ -27,15 +28,12 @@ if TYPE_CHECKING:
     from sam2vlm.config.model_registry import ModelEntry
     from sam2vlm.config.workload import Workload
 
-__all__ = ["build_model", "can_simulate", "model_config", "one_batch"]
-
-#: Families whose batch :func:`one_batch` knows.
-SIMULATED = frozenset({"LlavaForConditionalGeneration"})
+__all__ = ["build_model", "can_simulate", "checkpoint_folder", "model_config"]
 
 
 def can_simulate(class_name: str) -> bool:
     """Return whether a step of this class of Transformers can be simulated."""
-    return class_name in SIMULATED
+    return class_name in FAMILIES
 
 
 def model_config(entry: ModelEntry, folder: Path | None = None) -> PretrainedConfig:
@@ -52,14 +50,20 @@ def model_config(entry: ModelEntry, folder: Path | None = None) -> PretrainedCon
         raise SettingsError(
             "its training step cannot be simulated in this version; `sam2vlm models` has an estimate by formula",
             field="model",
-            expected=f"a {' or '.join(sorted(SIMULATED))}",
+            expected=f"a {' or '.join(sorted(FAMILIES))}",
             found=entry.class_name,
         )
-    if folder is None and entry.packaged:
-        folder = Path(str(files("sam2vlm").joinpath(str(entry.checkpoint).removeprefix("package:"))))
+    folder = checkpoint_folder(entry, folder)
     if folder is not None:
         return read_config(folder, name=entry.name, class_name=entry.class_name)
-    return _llava(entry)
+    return FAMILIES[entry.class_name].config(entry)
+
+
+def checkpoint_folder(entry: ModelEntry, folder: Path | None) -> Path | None:
+    """Return where a model's files are: the given folder, this package for a model that is shipped in it, or None."""
+    if folder is None and entry.packaged:
+        return Path(str(files("sam2vlm").joinpath(str(entry.checkpoint).removeprefix("package:"))))
+    return folder
 
 
 def build_model(workload: Workload, folder: Path | None = None) -> nn.Module:
@@ -76,7 +80,7 @@ def build_model(workload: Workload, folder: Path | None = None) -> nn.Module:
         warnings.simplefilter("ignore", FutureWarning)
         # The way that from_pretrained takes behind its loading; a class called by itself would ignore the type.
         model: PreTrainedModel = getattr(transformers, entry.class_name)._from_config(  # noqa: SLF001
-            config, dtype=dtype, attn_implementation=fused_attention(workload.device)
+            config, dtype=dtype, attn_implementation=fused_attention(workload.device, workload.attention)
         )
         # As the loading of a real one leaves it (sam2vlm.modeling.loading).
         model.name_or_path = model.config._name_or_path = workload.model  # noqa: SLF001
@@ -104,53 +108,3 @@ def build_model(workload: Workload, folder: Path | None = None) -> nn.Module:
         whole, tower = workload.gradient_checkpointing, workload.vision_gradient_checkpointing
         checkpoint_activations(model, language_model=whole, vision_tower=whole if tower is None else tower)
     return adapted.train()
-
-
-def one_batch(workload: Workload, config: PretrainedConfig, entry: ModelEntry) -> dict[str, Any]:
-    """Return a batch of the workload's shapes on the meta device, as :class:`sam2vlm.modeling.collator.Collator` does.
-
-    Returns:
-        ``input_ids`` (batch, tokens), ``labels`` (batch, answer tokens) and ``logits_to_keep``, ``pixel_values``
-        (batch, 3, side, side) of the weights' type, and where samples are padded ``attention_mask``
-        (batch, 1, tokens, tokens) of yes and no, which is what Transformers makes of the flat one.
-    """
-    batch, tokens = workload.batch_size, workload.tokens
-    kept = workload.answer_tokens or max(1, tokens - entry.image_tokens)
-    side = config.vision_config.image_size
-    with torch.device("meta"):
-        inputs: dict[str, Any] = {
-            "input_ids": torch.empty(batch, tokens, dtype=torch.long),
-            "labels": torch.empty(batch, kept, dtype=torch.long),
-            "logits_to_keep": kept,
-            "pixel_values": torch.empty(batch, 3, side, side, dtype=DTYPES[workload.precision]),
-        }
-        if workload.padded:
-            inputs["attention_mask"] = torch.empty(batch, 1, tokens, tokens, dtype=torch.bool)
-    return inputs
-
-
-def _llava(entry: ModelEntry) -> LlavaConfig:
-    assert entry.image_token_id is not None  # noqa: S101  told to mypy; this family has one
-    text = LlamaConfig(
-        vocab_size=entry.vocab,
-        hidden_size=entry.hidden,
-        intermediate_size=entry.intermediate,
-        num_hidden_layers=entry.layers,
-        num_attention_heads=entry.heads,
-        num_key_value_heads=entry.kv_heads,
-        max_position_embeddings=entry.max_positions,
-    )
-    vision = CLIPVisionConfig(
-        hidden_size=entry.vision.hidden,
-        intermediate_size=entry.vision.intermediate,
-        num_hidden_layers=entry.vision.layers,
-        num_attention_heads=entry.vision.heads,
-        image_size=entry.vision.image_size,
-        patch_size=entry.vision.patch_size,
-    )
-    return LlavaConfig(
-        text_config=text,
-        vision_config=vision,
-        image_token_index=entry.image_token_id,
-        image_seq_length=entry.image_tokens,
-    )

@@ -9,9 +9,11 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
+from transformers.masking_utils import flash_attention_mask, sdpa_mask
 
 from sam2vlm.config.memory import NF4_BYTES
+from sam2vlm.modeling.attention import FLASH
+from sam2vlm.modeling.simulation.windows import as_batch
 
 __all__ = ["FusedAttention", "Nf4Linear", "fused_attention", "quantize"]
 
@@ -45,21 +47,67 @@ class FusedAttention(TorchFunctionMode):
         return self._kernel(*args, **kwargs)
 
 
-def fused_attention(device: str) -> str:
-    """Register Transformers' own sdpa attention with the real device's kernel under it; return the name it has.
+def fused_attention(device: str, implementation: str = "sdpa") -> str:
+    """Register an implementation of attention with the real device's kernel under it; return the name it has.
 
     The mode is on inside of each attention only: torch switches modes off while a backward pass runs, in which
     checkpointed layers attend again.
+
+    Args:
+        device: ``cuda`` or ``cpu``.
+        implementation: Transformers' name; one step after the other (``eager``) runs on the meta device as it is.
     """
+    if implementation == "eager":
+        return implementation
+    if implementation == FLASH:
+        name = f"{FLASH}_as_on_{device}"  # models look for "flash" in it
+        AttentionInterface.register(name, _flash_attention)
+        AttentionMaskInterface.register(name, flash_attention_mask)
+        return name
     name = f"sdpa_as_on_{device}"
 
-    def attend(*args: Any, **kwargs: Any) -> Any:
+    def attend(module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *rest: Any, **kwargs: Any) -> Any:
+        shape = query.transpose(1, 2).shape
         with FusedAttention(device):
-            return sdpa_attention_forward(*args, **kwargs)
+            output, scores = sdpa_attention_forward(
+                module, *(as_batch(module, states) for states in (query, key, value)), *rest, **kwargs
+            )
+        return output.reshape(shape), scores
 
     AttentionInterface.register(name, attend)
     AttentionMaskInterface.register(name, sdpa_mask)
     return name
+
+
+def _flash_attention(  # noqa: PLR0917  Transformers' own signature
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    is_causal: bool | None = None,  # noqa: FBT001
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Do what Transformers does around the flash-attn package, whose kernel is torch's flash kernel.
+
+    A padded batch is copied without its padding and its output with it again; samples are planned as long as the
+    longest.
+
+    Returns:
+        (batch, tokens, heads, width).
+    """
+    causal = bool(module.is_causal if is_causal is None else is_causal)
+    shape = query.transpose(1, 2).shape
+    if attention_mask is not None:
+        query, key, value = (states.transpose(1, 2).clone().transpose(1, 2) for states in (query, key, value))
+    query, key, value = (as_batch(module, states) for states in (query, key, value))
+    kernel: Any = torch.ops.aten._scaled_dot_product_flash_attention  # noqa: SLF001  only there by this name
+    output: torch.Tensor = kernel(query, key, value, dropout, causal, scale=scaling)[0].transpose(1, 2)
+    if attention_mask is not None:
+        output = output.clone()
+    return output.reshape(shape), None
 
 
 def _cuda_kernel(  # noqa: PLR0917  torch's own signature

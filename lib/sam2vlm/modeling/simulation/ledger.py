@@ -20,6 +20,7 @@ __all__ = ["PARTS", "StorageLedger"]
 PARTS = ("weights", "adapter", "gradients", "optimizer", "activations", "logits")
 ASKS_FOR_A_VALUE = torch.ops.aten._local_scalar_dense.default  # noqa: SLF001  the operator behind item()
 COPIES_ELSEWHERE = torch.ops.aten._to_copy.default  # noqa: SLF001  the operator behind to()
+BY_INDEX = {torch.ops.aten.index.Tensor, torch.ops.aten.index_put.default, torch.ops.aten.index_put_.default}
 META = torch.device("meta")
 
 
@@ -92,6 +93,8 @@ class StorageLedger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
             return True
         if func is COPIES_ELSEWHERE and _stays(args[0], kwargs):
             kwargs = {**kwargs, "device": args[0].device}
+        if func in BY_INDEX:
+            args = _places(args)
         args, kwargs = _shapes_alone(args, kwargs)
         returned, flops = run_on_meta(func, args, kwargs)
         self.flops += flops
@@ -137,6 +140,16 @@ def _shapes_alone(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[
         return args, kwargs
     moved: tuple[tuple[Any, ...], dict[str, Any]] = tree_map(_shape_alone, (args, kwargs))
     return moved
+
+
+def _places(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Put the places of a yes in the stead of an index of yes and no: how many there are is known from values alone."""
+    indices = [
+        place
+        for index in args[1]
+        for place in (index.nonzero(as_tuple=True) if index is not None and index.dtype is torch.bool else [index])
+    ]
+    return (args[0], indices, *args[2:])
 
 
 def _shape_alone(value: Any) -> Any:

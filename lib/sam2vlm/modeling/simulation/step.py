@@ -14,7 +14,8 @@ from sam2vlm.config.model_registry import ModelRegistry
 from sam2vlm.config.workload import Footprint, Workload
 from sam2vlm.modeling.devices import DTYPES
 from sam2vlm.modeling.lora import ADAPTER_KEY
-from sam2vlm.modeling.simulation.architecture import build_model, one_batch
+from sam2vlm.modeling.simulation.architecture import build_model, checkpoint_folder
+from sam2vlm.modeling.simulation.batches import ShownPicture, one_batch, show_picture
 from sam2vlm.modeling.simulation.kernels import Nf4Linear
 from sam2vlm.modeling.simulation.ledger import PARTS, StorageLedger
 
@@ -43,7 +44,7 @@ def simulate(workload: Workload, folder: Path | None = None) -> Footprint:
 
 @functools.lru_cache(maxsize=64)
 def _simulated(workload: Workload, folder: Path | None) -> Footprint:
-    model = _built(replace(workload, batch_size=1, tokens=1, answer_tokens=None, padded=False, accumulation=1), folder)
+    model, picture = _built(replace(workload, batch_size=1, tokens=1, answer_tokens=None, padded=False, accumulation=1), folder)
     config: PretrainedConfig = model.config  # type: ignore[assignment]  # nn.Module's attributes are untyped
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     shares = {part: workload.share(part) for part in PARTS}
@@ -55,7 +56,7 @@ def _simulated(workload: Workload, folder: Path | None) -> Footprint:
         for weight in trained:
             weight.grad = torch.empty_like(weight)
             ledger.hold(weight.grad, "gradients")
-    batch = one_batch(workload, config, ModelRegistry.get(workload.model))
+    batch = one_batch(workload, model, picture)
     with ledger:
         _forward_and_backward(model, batch, trained, ledger)
         flops = ledger.flops
@@ -109,9 +110,10 @@ def simulate_lengths(
 
 
 @functools.lru_cache(maxsize=1)
-def _built(workload: Workload, folder: Path | None) -> nn.Module:
+def _built(workload: Workload, folder: Path | None) -> tuple[nn.Module, ShownPicture]:
     """Keep the last model: a search asks for many batches of it, and building takes as long as a step."""
-    return build_model(workload, folder)
+    model, entry = build_model(workload, folder), ModelRegistry.get(workload.model)
+    return model, show_picture(model, workload, entry, checkpoint_folder(entry, folder))
 
 
 def _hold_weights(model: nn.Module, ledger: StorageLedger) -> None:
