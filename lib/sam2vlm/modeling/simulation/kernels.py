@@ -145,9 +145,8 @@ def _cpu_kernel(  # noqa: PLR0917  torch's own signature
     scale: float | None = None,
     enable_gqa: bool = False,  # noqa: FBT001, FBT002
 ) -> torch.Tensor:
-    del enable_gqa
+    del enable_gqa  # the kernel takes fewer heads of keys as they are
     aten: Any = torch.ops.aten
-    key, value = _as_many_heads(query, key, value)
     mask = None if attn_mask is None else attn_mask.to(query.dtype)
     kernel = aten._scaled_dot_product_flash_attention_for_cpu  # noqa: SLF001  only there by this name
     output: torch.Tensor = kernel(query, key, value, dropout_p, is_causal, attn_mask=mask, scale=scale)[0]
