@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,6 +46,12 @@ def plan(
         float | None,
         typer.Option("--memory-gb", min=1, max=10_000, help="A card's memory in GB, in place of its name."),
     ] = None,
+    picture: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WxH", help="The pictures' size in pixels; default: one that takes the usual number of tokens."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Simulate a training step of the real model: what it needs, whether it fits, what would make it, how long."""
@@ -51,7 +59,7 @@ def plan(
     from sam2vlm.config.plan import make_plan
     from sam2vlm.config.workload import Workload
 
-    card = _card(gpu, memory_gb)
+    card, size = _card(gpu, memory_gb), _size(picture)
     configuration = configuration_of_environment() if which is None else read_configuration(which)
     if model is not None:
         configuration = _with_model(configuration, model)
@@ -60,7 +68,8 @@ def plan(
     from sam2vlm.modeling.simulation import simulate
 
     quiet_libraries()
-    found = make_plan(Workload.of(configuration), simulate=simulate, gpu=card)
+    workload = replace(Workload.of(configuration), picture=size)
+    found = make_plan(workload, simulate=simulate, gpu=card)
     refusal = _refusal(configuration)
     if as_json:
         typer.echo(json.dumps({**found.as_json(), "refusal": refusal}, ensure_ascii=False, indent=2))
@@ -79,6 +88,17 @@ def _card(name: str | None, memory_gb: float | None) -> Gpu | None:
     if memory_gb is not None:
         return Gpu(name=f"a card of {memory_gb:g} GB", memory_gb=memory_gb, peak_tflops={}, source="the command line")
     return find_gpu(name) if name is not None else None
+
+
+def _size(picture: str | None) -> tuple[int, int] | None:
+    from sam2vlm.errors import SettingsError
+
+    if picture is None:
+        return None
+    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", picture)
+    if found is None:
+        raise SettingsError("is no size", field="picture", expected="width x height, as 1920x1080", found=picture)
+    return int(found[1]), int(found[2])
 
 
 def _with_model(configuration: TrainingConfig, name: str) -> TrainingConfig:
@@ -113,8 +133,10 @@ def _print(title: str, found: Plan, *, epochs: float) -> None:
     work, needed = found.workload, found.footprint
     rows = [(part, f"{size / GB:.2f}", MEANING[part] if size else GONE) for part, size in needed.parts.items()]
     rows.append(("total", f"{needed.total / GB:.2f}", "on each GPU, at the highest moment of a step"))
+    shown = f" of {work.picture[0]} x {work.picture[1]} pixels" if work.picture else ""
     caption = (
         f"{work.model}, {work.method}, {work.precision}: {work.batch_size} samples of {work.tokens} tokens, "
+        f"{needed.image_tokens} of them the picture's{shown}, "
         f"{needed.trained:,} of {needed.parameters:,} weights trained, {needed.flops / 1e12:.1f} TFLOP a micro-batch."
     )
     print_table(f"Memory in GB: {title}", ("Part", "GB", "What it is"), rows, caption=caption)

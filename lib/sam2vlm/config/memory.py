@@ -67,6 +67,10 @@ class ModelShape(Protocol):
         """Attention heads."""
 
     @property
+    def head_dim(self) -> int | None:
+        """Width of a head where it is not the residual stream's over the heads."""
+
+    @property
     def kv_heads(self) -> int:
         """Heads of keys and values."""
 
@@ -86,6 +90,10 @@ class ModelShape(Protocol):
     def vision(self) -> VisionTower:
         """The vision tower."""
 
+    @property
+    def image_tokens(self) -> int:
+        """Tokens that one picture takes."""
+
 
 def estimate_memory(
     model: ModelShape,
@@ -100,8 +108,8 @@ def estimate_memory(
 ) -> Mapping[str, float | str]:
     """Estimate by formula the memory of one process that trains with AdamW in mixed precision, nothing sharded.
 
-    With N weights, T trained ones, b samples of s tokens, L layers, width h, keys and values k, feed-forward width
-    f and v tokens in the vocabulary, in bytes:
+    With N weights, T trained ones, b samples of s tokens, L layers, width h, queries q, keys and values k,
+    feed-forward width f and v tokens in the vocabulary, in bytes:
 
     - weights: 2 N (bf16), with 4-bit LoRA the language model's projections at 4.127 bits (Dettmers et al. 2023);
     - adapter: 4 T, PEFT keeps it in float32, with T = r L (sum of both widths of the seven projections)
@@ -110,7 +118,7 @@ def estimate_memory(
       without the frozen parts;
     - optimizer: 8 T for the adapter, momentum and variance in float32; 12 T without LoRA, with the float32 master
       copy (the same section);
-    - activations: what a decoder layer keeps for its backward pass, 2 b s (6 h + 2 k + 4 f), an attention that
+    - activations: what a decoder layer keeps for its backward pass, 2 b s (4 h + 2 q + 2 k + 4 f), an attention that
       does not keep its s x s scores (Korthikanti et al. 2022, section 4.1, counted again for RMSNorm, grouped
       keys and the gated feed-forward block); without checkpointing L times that, with it once, and 2 b s h L for
       the layers' inputs (the same paper, section 5);
@@ -180,7 +188,7 @@ def simulate_memory(
         use_lora: As in :func:`estimate_memory`, and so are the others.
         batch_size: Samples in one forward pass.
         rank: The adapter's rank.
-        max_length: Tokens of the longest sample.
+        max_length: Tokens of the longest sample; a picture with a question and an answer is never planned shorter.
         quantized: Hold the language model's projections in 4 bits.
         gradient_checkpointing: Compute the activations twice instead of keeping them.
         learning: The parts that learn without LoRA; None takes all of them.
@@ -204,6 +212,7 @@ def simulate_memory(
     if any(importlib.util.find_spec(library) is None for library in LIBRARIES):
         return {**by_formula, "estimated_by": "formula"}
     # Upwards, here alone: the registry's answer comes from the models' real classes. Imported when it is asked for.
+    from sam2vlm.config.training_config import TEXT_TOKENS
     from sam2vlm.modeling.simulation import can_simulate, simulate_lengths
 
     if not can_simulate(model.class_name):
@@ -213,7 +222,7 @@ def simulate_memory(
         method="full" if not use_lora else "qlora" if quantized else "lora",
         batch_size=batch_size,
         rank=rank,
-        tokens=min(max_length, model.max_positions),
+        tokens=min(max(max_length, model.image_tokens + TEXT_TOKENS), model.max_positions),
         gradient_checkpointing=gradient_checkpointing,
         learning=learning,
     )
@@ -229,8 +238,7 @@ def simulate_memory(
 
 def adapter_parameters(model: ModelShape, rank: int) -> int:
     """Return the weights of a LoRA adapter on the seven projections of every decoder layer."""
-    keys = _key_width(model)
-    attention = 2 * (model.hidden + model.hidden) + 2 * (model.hidden + keys)
+    attention = 2 * (model.hidden + _query_width(model)) + 2 * (model.hidden + _key_width(model))
     feed_forward = 3 * (model.hidden + model.intermediate)
     return rank * model.layers * (attention + feed_forward)
 
@@ -253,12 +261,16 @@ def _learning_parameters(model: ModelShape, learning: tuple[str, ...] | None) ->
 
 
 def _projection_parameters(model: ModelShape) -> int:
-    attention = 2 * model.hidden * (model.hidden + _key_width(model))
+    attention = 2 * model.hidden * (_query_width(model) + _key_width(model))
     return model.layers * (attention + 3 * model.hidden * model.intermediate)
 
 
+def _query_width(model: ModelShape) -> int:
+    return (model.head_dim or model.hidden // model.heads) * model.heads
+
+
 def _key_width(model: ModelShape) -> int:
-    return model.hidden // model.heads * model.kv_heads
+    return (model.head_dim or model.hidden // model.heads) * model.kv_heads
 
 
 def _weights_bytes(model: ModelShape, *, quantized: bool) -> float:
@@ -267,7 +279,8 @@ def _weights_bytes(model: ModelShape, *, quantized: bool) -> float:
 
 
 def _activation_bytes(model: ModelShape, tokens: int, *, checkpointing: bool) -> float:
-    layer = 2.0 * tokens * (6 * model.hidden + 2 * _key_width(model) + 4 * model.intermediate)
+    attention = 2 * _query_width(model) + 2 * _key_width(model)
+    layer = 2.0 * tokens * (4 * model.hidden + attention + 4 * model.intermediate)
     if not checkpointing:
         return layer * model.layers
     return layer + 2.0 * tokens * model.hidden * model.layers

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from sam2vlm.config.gpus import Gpu, gpus
 from sam2vlm.config.memory import HEADROOM
-from sam2vlm.config.model_registry import ModelRegistry
 from sam2vlm.config.training_config import TEXT_TOKENS
 from sam2vlm.config.workload import Footprint, Workload
 from sam2vlm.errors import SettingsError
@@ -71,6 +70,7 @@ class Plan:
         return {
             "workload": asdict(self.workload),
             "bytes": {**found.parts, "total": found.total},
+            "image_tokens": found.image_tokens,
             "flops_per_micro_batch": found.flops,
             "parameters": found.parameters,
             "trained_parameters": found.trained,
@@ -187,7 +187,8 @@ def cheapest_change(workload: Workload, *, simulate: Simulate, usable: float) ->
         usable: Bytes that may be used on the card.
     """
     settings: dict[str, Any] = {}
-    for changed, names, cost in _rungs(workload):
+    pictures = simulate(workload).image_tokens
+    for changed, names, cost in _rungs(workload, least=pictures + TEXT_TOKENS):
         settings |= names
         # One sample first: where that does not fit, no other batch of this rung need be tried.
         if simulate(_split(changed, 1)).total > usable:
@@ -200,7 +201,7 @@ def cheapest_change(workload: Workload, *, simulate: Simulate, usable: float) ->
     return None
 
 
-def _rungs(workload: Workload) -> Iterator[tuple[Workload, dict[str, Any], str]]:
+def _rungs(workload: Workload, *, least: int) -> Iterator[tuple[Workload, dict[str, Any], str]]:
     yield workload, {}, "the same result; smaller products use a card a little less well"
     if not workload.gradient_checkpointing:
         workload = replace(workload, gradient_checkpointing=True)
@@ -218,7 +219,6 @@ def _rungs(workload: Workload) -> Iterator[tuple[Workload, dict[str, Any], str]]
         names = {"training.method": "qlora"} | ({"devices.zero_stage": stage} if stage < workload.zero_stage else {})
         workload = replace(workload, method="qlora", zero_stage=stage, offload_weights=False)
         yield workload, names, "frozen weights in four bits: another result, slower"
-    least = ModelRegistry.get(workload.model).image_tokens + TEXT_TOKENS
     while workload.tokens // 2 >= least:
         workload = replace(workload, tokens=workload.tokens // 2)
         yield workload, {"data.max_length": workload.tokens}, "longer samples are left out"

@@ -85,6 +85,8 @@ class Workload:
         for name, least in (("batch_size", 1), ("tokens", 1), ("accumulation", 1), ("rank", 1), ("processes", 1)):
             if getattr(self, name) < least:
                 raise SettingsError("wrong value", field=name, expected=f"at least {least}", found=getattr(self, name))
+        if self.picture is not None and min(self.picture) < 1:
+            raise SettingsError("wrong value", field="picture", expected="at least 1 x 1", found=self.picture)
         if self.zero_stage not in range(4):
             raise SettingsError("wrong value", field="zero_stage", expected="0 to 3", found=self.zero_stage)
         if self.offload_weights and self.zero_stage != SHARDED_WEIGHTS:
@@ -159,6 +161,7 @@ class Footprint:
         flops: Floating-point operations of one micro-batch, forward and backward.
         trained: How many numbers are trained.
         parameters: How many numbers the base has.
+        image_tokens: How many of a sample's tokens are its picture's.
     """
 
     weights: int
@@ -171,11 +174,12 @@ class Footprint:
     flops: int
     trained: int
     parameters: int
+    image_tokens: int = 0
 
     @property
     def parts(self) -> dict[str, int]:
         """Bytes by part."""
-        counts = ("flops", "trained", "parameters")
+        counts = ("flops", "trained", "parameters", "image_tokens")
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in counts}
 
     @property

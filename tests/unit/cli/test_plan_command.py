@@ -51,8 +51,8 @@ def test_a_model_takes_the_place_of_the_configurations(tmp_path):
 
 
 def test_a_family_that_cannot_be_simulated_is_told():
-    with pytest.raises(SettingsError, match=r"cannot be simulated .*found Qwen2_5_VL"):
-        run("production", "--model", "Qwen/Qwen2.5-VL-7B-Instruct")
+    with pytest.raises(SettingsError, match=r"cannot be simulated .*found InstructBlip"):
+        run("production", "--model", "Salesforce/instructblip-vicuna-7b")
 
 
 @pytest.mark.parametrize(

@@ -37,25 +37,24 @@ def test_the_7b_model_counted_by_hand():
     assert needed["total_vram_gb"] == pytest.approx(14.127 + 0.08 * 2 + 0.16 + 0.4157 + 0.3206 + 1.0, abs=0.01)
 
 
-# PEFT 0.21 reads an attribute that Transformers renamed; nothing of ours does.
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-def test_the_adapter_is_as_large_as_pefts():
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+# One of each shape: as many keys as queries, fewer of them, heads wider than the residual stream has room for.
+SHAPES = ("liuhaotian/llava-v1.5-7b", "Qwen/Qwen2.5-VL-3B-Instruct", "Qwen/Qwen3-VL-4B-Instruct", "google/gemma-3-12b-it")
 
-    entry = ModelRegistry.get("tiny-llava")
-    text = LlamaConfig(
-        vocab_size=entry.vocab,
-        hidden_size=entry.hidden,
-        intermediate_size=entry.intermediate,
-        num_hidden_layers=entry.layers,
-        num_attention_heads=entry.heads,
-        num_key_value_heads=entry.kv_heads,
-    )
-    vision = CLIPVisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2)
+
+# PEFT 0.21 reads an attribute that Transformers renamed; nothing of ours does.
+@pytest.mark.filterwarnings("ignore:.*is deprecated:FutureWarning")
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_adapter_is_as_large_as_pefts(name):
+    import torch
+    import transformers
+    from peft import LoraConfig, get_peft_model
+
+    from sam2vlm.modeling.simulation.architecture import model_config
+
+    # Layers are alike; all of them, of every model, are built by tests/unit/modeling/test_simulated_families.py.
+    entry = ModelRegistry.get(name).model_copy(update={"layers": 2})
     with torch.device("meta"):
-        model = LlavaForConditionalGeneration(LlavaConfig(vision_config=vision, text_config=text))
+        model = getattr(transformers, entry.class_name)(model_config(entry))
         adapted = get_peft_model(model, LoraConfig(r=16, target_modules=entry.lora_target))
     trained = sum(weight.numel() for weight in adapted.parameters() if weight.requires_grad)
     assert adapter_parameters(entry, 16) == trained
@@ -158,7 +157,7 @@ def test_the_registry_answers_from_a_simulated_step():
 
 
 def test_a_family_that_cannot_be_simulated_and_a_machine_without_torch_take_the_formula(monkeypatch):
-    name = "Qwen/Qwen2.5-VL-7B-Instruct"
+    name = "Salesforce/instructblip-vicuna-7b"
     assert ModelRegistry.estimate_vram_requirements(name) == {**estimate(name), "estimated_by": "formula"}
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert ModelRegistry.estimate_vram_requirements(LLAVA_7B) == {**estimate(LLAVA_7B), "estimated_by": "formula"}

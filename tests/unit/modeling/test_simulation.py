@@ -178,4 +178,4 @@ def test_checkpointing_costs_operations_and_saves_memory():
 
 def test_another_family_is_refused():
     with pytest.raises(SettingsError, match=r"cannot be simulated .*`sam2vlm models`"):
-        simulate(replace(CPU, model="Qwen/Qwen2.5-VL-7B-Instruct"))
+        simulate(replace(CPU, model="Salesforce/instructblip-vicuna-7b"))

@@ -80,8 +80,10 @@ def build_model(workload: Workload, folder: Path | None = None) -> nn.Module:
         warnings.simplefilter("ignore", FutureWarning)
         # The way that from_pretrained takes behind its loading; a class called by itself would ignore the type.
         model: PreTrainedModel = getattr(transformers, entry.class_name)._from_config(  # noqa: SLF001
-            config, dtype=dtype, attn_implementation=fused_attention(workload.device, workload.attention)
+            config, dtype=dtype, attn_implementation=fused_attention(workload.device)
         )
+        # Afterwards: Transformers would look for the package, which is no part of the simulation.
+        model.config._attn_implementation = fused_attention(workload.device, workload.attention)  # noqa: SLF001
         # As the loading of a real one leaves it (sam2vlm.modeling.loading).
         model.name_or_path = model.config._name_or_path = workload.model  # noqa: SLF001
         if workload.method == "qlora":

@@ -71,6 +71,7 @@ def _simulated(workload: Workload, folder: Path | None) -> Footprint:
         flops=flops,
         trained=numbers,
         parameters=_base_numbers(model),
+        image_tokens=picture.tokens,
     )
 
 
