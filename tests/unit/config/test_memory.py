@@ -38,7 +38,12 @@ def test_the_7b_model_counted_by_hand():
 
 
 # One of each shape: as many keys as queries, fewer of them, heads wider than the residual stream has room for.
-SHAPES = ("liuhaotian/llava-v1.5-7b", "Qwen/Qwen2.5-VL-3B-Instruct", "Qwen/Qwen3-VL-4B-Instruct", "google/gemma-3-12b-it")
+SHAPES = (
+    "liuhaotian/llava-v1.5-7b",
+    "Qwen/Qwen2.5-VL-3B-Instruct",
+    "Qwen/Qwen3-VL-4B-Instruct",
+    "google/gemma-3-12b-it",
+)
 
 
 # PEFT 0.21 reads an attribute that Transformers renamed; nothing of ours does.

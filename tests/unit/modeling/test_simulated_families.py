@@ -116,6 +116,7 @@ def test_results_that_are_made_again_are_torchs_own(qwen, monkeypatch):
     def anew(func, args, kwargs):
         return func(*args, **kwargs), 0
 
+    monkeypatch.setattr(ledger, "made_before", lambda *_: None)
     monkeypatch.setattr(ledger, "run_on_meta", anew)
     step._simulated.cache_clear()
     assert simulate(work, folder) == replace(made_again, flops=0)
@@ -125,8 +126,7 @@ def test_the_flash_attn_package_needs_no_mask_and_eager_attention_keeps_its_scor
     folder, work = qwen
     padded = replace(work, padded=True, gradient_checkpointing=False)
     needed = {
-        kind: simulate(replace(padded, attention=kind), folder).total
-        for kind in ("flash_attention_2", "sdpa", "eager")
+        kind: simulate(replace(padded, attention=kind), folder).total for kind in ("flash_attention_2", "sdpa", "eager")
     }
     assert needed["flash_attention_2"] < needed["sdpa"] < needed["eager"]
 

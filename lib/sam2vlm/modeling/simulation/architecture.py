@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 import transformers

@@ -43,18 +43,20 @@ def llava(entry: ModelEntry) -> PretrainedConfig:
     return LlavaConfig(
         text_config=LlamaConfig(**_text(entry)),
         vision_config=CLIPVisionConfig(**_square_tower(entry)),
-        image_token_index=entry.image_token_id,
+        image_token_index=_picture_token(entry),
         image_seq_length=entry.image_tokens,
     )
 
 
 def llava_next(entry: ModelEntry) -> PretrainedConfig:
     """LLaVA-NeXT: Mistral or Llama, and CLIP."""
-    text = MistralConfig(**_text(entry), sliding_window=None) if "mistral" in entry.name else LlamaConfig(**_text(entry))
+    text = (
+        MistralConfig(**_text(entry), sliding_window=None) if "mistral" in entry.name else LlamaConfig(**_text(entry))
+    )
     return LlavaNextConfig(
         text_config=text,
         vision_config=CLIPVisionConfig(**_square_tower(entry)),
-        image_token_index=entry.image_token_id,
+        image_token_index=_picture_token(entry),
     )
 
 
@@ -63,7 +65,7 @@ def llava_onevision(entry: ModelEntry) -> PretrainedConfig:
     return LlavaOnevisionConfig(
         text_config=Qwen2Config(**_text(entry)),
         vision_config=SiglipVisionConfig(**_square_tower(entry), vision_use_head=False),
-        image_token_index=entry.image_token_id,
+        image_token_index=_picture_token(entry),
         tie_word_embeddings=entry.tied,
     )
 
@@ -96,7 +98,7 @@ def qwen3_vl(entry: ModelEntry) -> PretrainedConfig:
     }
     made = _qwen(entry, _qwen_tower(entry) | own)
     made["text_config"] |= {
-        "head_dim": entry.head_dim or entry.hidden // entry.heads,
+        "head_dim": _head_dim(entry),
         "rope_parameters": {"rope_type": "default", "mrope_section": [24, 20, 20], "rope_theta": 5e6},
     }
     return Qwen3VLConfig(**made)
@@ -109,7 +111,7 @@ def internvl(entry: ModelEntry) -> PretrainedConfig:
     return InternVLConfig(
         text_config=Qwen2Config(**_text(entry)),
         vision_config=InternVLVisionConfig(**tower | sides, use_qk_norm=entry.vision.layers >= LARGE_INTERNVIT),
-        image_token_id=entry.image_token_id,
+        image_token_id=_picture_token(entry),
         tie_word_embeddings=entry.tied,
     )
 
@@ -117,11 +119,20 @@ def internvl(entry: ModelEntry) -> PretrainedConfig:
 def gemma3(entry: ModelEntry) -> PretrainedConfig:
     """Gemma 3: five layers in six look back 1024 tokens; SigLIP without its pooling head."""
     return Gemma3Config(
-        text_config=Gemma3TextConfig(**_text(entry), head_dim=entry.head_dim, sliding_window=1024),
+        text_config=Gemma3TextConfig(**_text(entry), head_dim=_head_dim(entry), sliding_window=1024),
         vision_config=SiglipVisionConfig(**_square_tower(entry), vision_use_head=False),
         mm_tokens_per_image=entry.image_tokens,
-        image_token_index=entry.image_token_id,
+        image_token_index=_picture_token(entry),
     )
+
+
+def _picture_token(entry: ModelEntry) -> int:
+    assert entry.image_token_id is not None  # noqa: S101  told to mypy; these families have one
+    return entry.image_token_id
+
+
+def _head_dim(entry: ModelEntry) -> int:
+    return entry.head_dim or entry.hidden // entry.heads
 
 
 def _text(entry: ModelEntry) -> dict[str, Any]:

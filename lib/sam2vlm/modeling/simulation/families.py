@@ -52,7 +52,7 @@ class SimulatedFamily:
     config: Callable[[ModelEntry], PretrainedConfig]
     pictures: Callable[[ModelEntry, int], Any]
     usual: Callable[[int], tuple[int, int]]
-    also: Callable[[Any, dict[str, Any]], dict[str, Any]] = lambda _model, _inputs: {}  # noqa: E731
+    also: Callable[[Any, dict[str, Any]], dict[str, Any]] = lambda _model, _inputs: {}
 
 
 def _square(entry: ModelEntry) -> dict[str, int]:

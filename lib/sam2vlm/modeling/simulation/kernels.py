@@ -66,12 +66,13 @@ def fused_attention(device: str, implementation: str = "sdpa") -> str:
         return name
     name = f"sdpa_as_on_{device}"
 
-    def attend(module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *rest: Any, **kwargs: Any) -> Any:
+    def attend(
+        module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *rest: Any, **kwargs: Any
+    ) -> Any:
         shape = query.transpose(1, 2).shape
         with FusedAttention(device):
-            output, scores = sdpa_attention_forward(
-                module, *(as_batch(module, states) for states in (query, key, value)), *rest, **kwargs
-            )
+            query, key, value = (as_batch(module, states) for states in (query, key, value))
+            output, scores = sdpa_attention_forward(module, query, key, value, *rest, **kwargs)
         return output.reshape(shape), scores
 
     AttentionInterface.register(name, attend)

@@ -9,7 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-from sam2vlm.modeling.simulation.recipes import run_on_meta, tensors_in
+from sam2vlm.modeling.simulation.recipes import made_before, run_on_meta, tensors_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,18 +91,21 @@ class StorageLedger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
         kwargs = kwargs or {}
         if func is ASKS_FOR_A_VALUE and args[0].is_meta and args[0].dtype is torch.bool:
             return True
-        if func is COPIES_ELSEWHERE and _stays(args[0], kwargs):
-            kwargs = {**kwargs, "device": args[0].device}
-        if func in BY_INDEX:
-            args = _places(args)
-        args, kwargs = _shapes_alone(args, kwargs)
-        returned, flops = run_on_meta(func, args, kwargs)
+        returned, flops, fresh = made_before(func, args, kwargs) or self._run(func, args, kwargs)
         self.flops += flops
-        for leaf in tensors_in(returned):
+        for leaf in tensors_in(returned) if fresh else ():
             storage = leaf.untyped_storage()
             if storage._cdata not in self._alive:  # noqa: SLF001  its identity, whatever object stands for it
                 self._enter(storage, self._part_of(leaf))
         return returned
+
+    @staticmethod
+    def _run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, int, bool]:
+        if func is COPIES_ELSEWHERE and _stays(args[0], kwargs):
+            kwargs = {**kwargs, "device": args[0].device}
+        if func in BY_INDEX:
+            args = _places(args)
+        return *run_on_meta(func, *_shapes_alone(args, kwargs)), True
 
     def _part_of(self, tensor: torch.Tensor) -> str:
         if self._default is not None:

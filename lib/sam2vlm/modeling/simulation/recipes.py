@@ -11,44 +11,61 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import flop_registry
 
-__all__ = ["run_on_meta", "tensors_in"]
+__all__ = ["made_before", "run_on_meta", "tensors_in"]
 
-#: Operators that return their own first argument, and lists of operators in place, which return nothing.
-SELF, NOTHING = "self", "nothing"
+#: Operators that return their own first argument, lists of operators in place, which return nothing, and views.
+SELF, NOTHING, VIEW = "self", "nothing", "view"
 _RECIPES: dict[Any, tuple[Any, int]] = {}
 
 
-def run_on_meta(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, int]:
-    """Run an operator, or make again what it returned for the same shapes.
+def made_before(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, int, bool] | None:
+    """Make again what an operator returned for the same shapes.
 
     Only what lies on the meta device is made again, where shapes decide everything, and only where the operator
     returns storages of its own or its own first argument; a view is made by torch each time.
 
     Returns:
+        What the operator returns, its floating-point operations, and whether there are storages of its own in it; None
+        where it has not been run with these shapes, or values count.
+    """
+    try:
+        known = _RECIPES.get(_key(func, args, kwargs))
+    except (_ByValueError, TypeError):
+        return None
+    if known is None:
+        return None
+    recipe, flops = known
+    if recipe is VIEW:
+        return func(*args, **kwargs), flops, False
+    if recipe is SELF:
+        return args[0], flops, False
+    if recipe is NOTHING:
+        return None, flops, False
+    return (_make(recipe) if recipe is not None else func(*args, **kwargs)), flops, True
+
+
+def run_on_meta(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, int]:
+    """Run an operator and remember what it returned.
+
+    Returns:
         What the operator returns, and its floating-point operations.
     """
     try:
-        key = (func, _spec(args), _spec(tuple(kwargs.items())))
-        known = _RECIPES.get(key)
-    except _ByValueError:
-        key = known = None
-    except TypeError:  # an argument that cannot be a key
-        key = known = None
-    if known is not None:
-        recipe, flops = known
-        if recipe is SELF:
-            return args[0], flops
-        if recipe is NOTHING:
-            return None, flops
-        if recipe is not None:
-            return _make(recipe), flops
+        key = _key(func, args, kwargs)
+        hash(key)
+    except (_ByValueError, TypeError):  # values count, or an argument cannot be a key
+        key = None
     before = _shape_of_first(args)
     returned = func(*args, **kwargs)
     flops = _flops(func, args, kwargs, returned)
-    if key is not None and known is None:
+    if key is not None and key not in _RECIPES:
         recipe = _in_place(func, args, returned, before) or _recipe(func, (args, kwargs), returned)
         _RECIPES[key] = (recipe, flops)
     return returned, flops
+
+
+def _key(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return func, _spec(args), _spec(tuple(kwargs.items())) if kwargs else None
 
 
 def tensors_in(value: Any, into: list[torch.Tensor] | None = None) -> list[torch.Tensor]:
@@ -98,8 +115,10 @@ def _recipe(func: Any, taken: Any, returned: Any) -> Any:
     if func._schema.is_mutable or not all(leaf is None or isinstance(leaf, torch.Tensor | int) for leaf in leaves):  # noqa: SLF001
         return None
     tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
-    own = {_identity(leaf) for leaf in tensors}
-    if not tensors or len(own) < len(tensors) or own & set(map(_identity, tensors_in(taken))):
+    own, others = {_identity(leaf) for leaf in tensors}, set(map(_identity, tensors_in(taken)))
+    if tensors and own <= others:
+        return VIEW
+    if not tensors or len(own) < len(tensors) or own & others:
         return None
     for leaf in tensors:
         # A part of a larger storage is not made by its own shape.

@@ -44,7 +44,9 @@ def simulate(workload: Workload, folder: Path | None = None) -> Footprint:
 
 @functools.lru_cache(maxsize=64)
 def _simulated(workload: Workload, folder: Path | None) -> Footprint:
-    model, picture = _built(replace(workload, batch_size=1, tokens=1, answer_tokens=None, padded=False, accumulation=1), folder)
+    model, picture = _built(
+        replace(workload, batch_size=1, tokens=1, answer_tokens=None, padded=False, accumulation=1), folder
+    )
     config: PretrainedConfig = model.config  # type: ignore[assignment]  # nn.Module's attributes are untyped
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     shares = {part: workload.share(part) for part in PARTS}
