@@ -60,6 +60,7 @@ def test_a_family_that_cannot_be_simulated_is_told():
     [
         (("demo", "--gpu", "A100-80GB", "--memory-gb", "8"), "one of --gpu and --memory-gb"),
         (("demo", "--gpu", "abacus"), "there is no such card"),
+        (("demo", "--picture", "1920"), "picture: is no size .expected width x height, as 1920x1080; found 1920"),
         (("dmo",), "did you mean demo"),
         (("demo", "--model", "tiny-lava"), "tiny-llava"),
         (("production", "--model", "tiny-llava"), "--model: .*more than the 1024 positions"),
