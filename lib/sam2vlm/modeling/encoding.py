@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from PIL import Image
 
 from sam2vlm.errors import DataError, SettingsError
+from sam2vlm.modeling.prefixed_questions import ANSWER_TYPES, marks_answers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,8 @@ __all__ = ["Encoded", "Encoder"]
 
 TOKEN_TYPES = ("mm_token_type_ids", "token_type_ids")
 PROBE = "answer"
+#: Stands for a picture where only the text around it is asked for.
+PLACE = Image.new("RGB", (1, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class Encoded:
         tokens: All tokens, the picture's in full.
         supervised: How many of the last ones are the assistant's, its end token included.
         types: What else the family's model reads of each token, by the name of its argument: 1 for those of the
-            picture and 0 for text. Empty for families that tell a picture by its token alone.
+            picture and 0 for text; in families that are told the answer (PaliGemma), 1 for its tokens and 0 for
+            all others. Empty for families that tell a picture by its token alone.
     """
 
     target: Target
@@ -94,10 +98,10 @@ class Encoder:
                 source="chat template",
                 found=prompt[-40:],
             )
-        return Encoded(target, tuple(whole), len(whole) - len(before), self._types(whole, picture))
+        return Encoded(target, tuple(whole), len(whole) - len(before), self._types(whole, len(before), picture))
 
     def prompt_text(self, prompt: str) -> str:
-        """Return the question as the model sees it when it is to answer: one picture, then the text."""
+        """Return the question as the processor takes it when the model is to answer: one picture, then the text."""
         return str(self._processor.apply_chat_template([_user(prompt)], add_generation_prompt=True, tokenize=False))
 
     @functools.cached_property
@@ -152,7 +156,9 @@ class Encoder:
                 expected=1,
                 found=prompt.count(self._image_token),
             )
-        return prompt.replace(self._image_token, picture.text)
+        # Some processors write more around a question than its template does.
+        _pictures, (laid,), *_ = self._processor.prepare_inputs_layout(images=[PLACE], text=[prompt])
+        return str(laid).replace(self._image_token, picture.text)
 
     def _picture(self, width: int, height: int) -> _Picture:
         """Return what stands for a picture of this size. It depends on the size alone."""
@@ -169,7 +175,9 @@ class Encoder:
             )
         return self._pictures[width, height]
 
-    def _types(self, tokens: list[int], picture: _Picture) -> dict[str, tuple[int, ...]]:
+    def _types(self, tokens: list[int], asked: int, picture: _Picture) -> dict[str, tuple[int, ...]]:
+        if marks_answers(self._processor):
+            return {ANSWER_TYPES: (0,) * asked + (1,) * (len(tokens) - asked)}
         if not picture.types:
             return {}
         (kinds,) = self._processor.create_mm_token_type_ids([tokens])

@@ -124,7 +124,8 @@ def encode_questions(processor: ProcessorMixin, questions: Sequence[Question], m
         add_special_tokens=not (begin is not None and texts[0].startswith(begin)),
         return_tensors="pt",
     )
-    return {name: _placed(tensor, model) for name, tensor in batch.items()}
+    # PaliGemma's processor gives labels even where there is nothing to learn.
+    return {name: _placed(tensor, model) for name, tensor in batch.items() if name != "labels"}
 
 
 def end_tokens(model: Model, processor: ProcessorMixin) -> list[int]:

@@ -9,6 +9,8 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoProcessor, PretrainedConfig, PreTrainedModel, ProcessorMixin
 
 from sam2vlm.errors import DataError, SettingsError
+from sam2vlm.modeling.attention import attention_of
+from sam2vlm.modeling.prefixed_questions import give_template
 from sam2vlm.modeling.quantization import four_bit_options, keep_exact
 from sam2vlm.modeling.without_video import load_without_video, processor_class
 
@@ -35,7 +37,8 @@ def load_model(
         four_bits: Hold the language model's linear layers in NF4; see :mod:`sam2vlm.modeling.quantization`.
 
     Raises:
-        SettingsError: The folder holds another kind of model, or four bits are asked for without bitsandbytes.
+        SettingsError: The folder holds another kind of model, it cannot compute attention so, or four bits are asked
+            for without bitsandbytes.
         DataError: A weight is missing, unexpected or of another shape.
     """
     config = read_config(source.folder, name=source.name, class_name=class_name)
@@ -46,7 +49,7 @@ def load_model(
             source.folder,
             config=config,
             dtype=dtype,
-            attn_implementation=attention,
+            attn_implementation=attention_of(config, asked=attention),
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
@@ -105,6 +108,7 @@ def load_processor(folder: Path, *, name: str) -> ProcessorMixin:
         processor = _processor(folder)
     except (ImportError, OSError, ValueError, KeyError) as error:
         raise SettingsError("its processor cannot be loaded", source=name, field="model", found=error) from None
+    give_template(processor)
     missing = [part for part in ("image_processor", "tokenizer", "chat_template") if not getattr(processor, part, None)]
     if missing or not isinstance(processor, ProcessorMixin):
         raise SettingsError(

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Literal
 from peft import LoraConfig, PeftModel, get_peft_model
 
 from sam2vlm.errors import SettingsError
-from sam2vlm.modeling.parts import LANGUAGE_MODEL, linear_layers, projectors_of, vision_tower_of, within
+from sam2vlm.modeling.parts import (
+    LANGUAGE_MODELS,
+    in_language_model,
+    linear_layers,
+    projectors_of,
+    vision_tower_of,
+    within,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,13 +114,13 @@ def _require_asked_only(model: PeftModel, *, adapted_parts: Sequence[str] | None
         raise SettingsError(
             f"the adapter reaches {len(strays)} weights outside of the language model",
             field="target_modules",
-            expected=f"modules below {', '.join([LANGUAGE_MODEL, *(adapted_parts or ())])}",
+            expected=f"modules below {', '.join([' or '.join(LANGUAGE_MODELS), *(adapted_parts or ())])}",
             found=strays[0],
         )
 
 
 def _adapts(name: str, parts: Sequence[str] | None) -> bool:
-    return ADAPTER_KEY in name and (parts is None or LANGUAGE_MODEL in name.split(".") or within(name, parts))
+    return ADAPTER_KEY in name and (parts is None or in_language_model(name) or within(name, parts))
 
 
 def _trains_whole(name: str, parts: Sequence[str]) -> bool:

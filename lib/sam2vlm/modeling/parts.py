@@ -18,9 +18,19 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedModel
 
-__all__ = ["LANGUAGE_MODEL", "linear_layers", "projectors_of", "vision_tower_of", "within"]
+__all__ = [
+    "LANGUAGE_MODEL",
+    "LANGUAGE_MODELS",
+    "in_language_model",
+    "linear_layers",
+    "projectors_of",
+    "vision_tower_of",
+    "within",
+]
 
 LANGUAGE_MODEL = "language_model"
+#: SmolVLM's has the other name.
+LANGUAGE_MODELS = (LANGUAGE_MODEL, "text_model")
 TOWERS = ("vision_tower", "visual", "vision_model")
 #: Qwen's lie inside of their towers.
 PROJECTORS = ("multi_modal_projector", "connector", "language_projection", "merger", "deepstack_merger_list")
@@ -81,12 +91,17 @@ def within(name: str, parts: Sequence[str]) -> bool:
     return any(name == part or name.startswith(f"{part}.") for part in parts)
 
 
+def in_language_model(name: str) -> bool:
+    """Return whether a module or a weight is the language model's, by its whole name."""
+    return any(part in LANGUAGE_MODELS for part in name.split("."))
+
+
 def _outermost(model: PreTrainedModel, known: Sequence[str], *, what: str) -> tuple[str, ...]:
     found: list[str] = []
     for name, _ in model.named_modules():
         path = name.split(".")
         # Named modules come from the outside to the inside.
-        if path[-1] in known and LANGUAGE_MODEL not in path and not within(name, found):
+        if path[-1] in known and not in_language_model(name) and not within(name, found):
             found.append(name)
     if not found:
         raise SettingsError(

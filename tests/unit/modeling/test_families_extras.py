@@ -83,5 +83,6 @@ def test_a_checkpoint_in_the_files_of_earlier_versions_loads(folder):
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_the_end_is_what_the_template_writes_behind_an_answer(family):
-    assert Encoder(family.processor()).end_token == family.end
+def test_the_end_is_what_the_template_writes_behind_an_answer(family, tmp_path):
+    family.processor().save_pretrained(tmp_path)
+    assert Encoder(load_processor(tmp_path, name="x")).end_token == family.end
