@@ -1,8 +1,9 @@
-"""Training attempts that start in a second: each one is forked from an interpreter that has its libraries loaded.
+"""Attempts at a phase that start in a second: each one is forked from an interpreter that has its libraries loaded.
 
-What is forked is the train phase itself, from its lock to its manifest, in a process of its own that the kernel can
-kill. Only three things differ from ``python -m jobs.train``: imports are inherited, no plan is made, and the rank is
-called instead of being started by torchrun; ``test_train_resume.py`` kills the whole tree, torchrun included.
+What is forked is the phase itself (training, where nothing else is said), from its lock to its manifest, in a process
+of its own that the kernel can kill. Only three things differ from ``python -m jobs.<phase>``: imports are inherited, no
+plan is made, and training's ranks are forked instead of being started by torchrun; ``test_train_resume.py`` kills the
+whole tree, torchrun included.
 
 As a program it reads one JSON object of environment variables a line, forks, and answers with the child's process id;
 at the next line, an empty one, it answers with the child's status as ``os.waitpid`` gives it.
@@ -10,6 +11,7 @@ at the next line, an empty one, it answers with the child's status as ``os.waitp
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import select
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Kill the attempt before its n-th change of a file below the train phase's folder, counted from 1.
 KILL_AT = "KILL_AT_OPERATION"
+#: The phase to attempt.
+PHASE = "FORKED_PHASE"
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate"}
 
 
@@ -124,13 +128,11 @@ def _has_ended(attempt: int, *, wait: float) -> bool:
 
 def _attempt(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
-    os.environ.update({"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "LOCAL_WORLD_SIZE": "1"})
-    os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())})
     if KILL_AT in environment:
         _kill_at(int(environment[KILL_AT]), below=f"{environment['SAM2VLM_RUN']}/train/")
-    from jobs.train import __main__ as phase
     from jobs.train import attempt
 
+    phase = importlib.import_module(f"jobs.{environment.get(PHASE, 'train')}.__main__")
     attempt.launch = _launch_here
     try:
         phase.run_job(phase.PHASE, phase.work)
@@ -157,7 +159,19 @@ def _launch_here(
     verdicts.mkdir()
     given = {**arguments, "verdicts": str(verdicts), "launcher": os.getppid(), "planned": True}
     sys.argv = ["worker", json.dumps(given)]
+    os.environ.update({"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes)})
+    os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())})
+    others = []
+    for rank in range(1, processes):
+        child = os.fork()
+        if child == 0:
+            os.environ.update({"RANK": str(rank), "LOCAL_RANK": str(rank)})
+            os._exit(worker.main())
+        others.append(child)
+    os.environ.update({"RANK": "0", "LOCAL_RANK": "0"})
     worker.main()
+    for child in others:
+        os.waitpid(child, 0)
     return told.judge(told.read_verdicts(verdicts), processes=processes, interrupted=False, complaint="in this process")
 
 

@@ -26,6 +26,8 @@ PARTS = {"language_model": "language model", "projector": "projector", "vision_t
 VARIANTS = {"rslora": "rsLoRA (alpha over the rank's square root)", "dora": "DoRA"}
 SPLITS = ("train", "val", "test")
 FIGURES = ("mAP50", "mAP50_95", "mean_iou", "count_accuracy", "label_accuracy")
+#: Their boxes are written with special tokens in some families.
+MARKED = frozenset({"thousandths", "location_tokens"})
 CONVENTIONS = {
     "square_fraction": "`label [x1, y1, x2, y2]` joined by `; `, in reading order, `none` where there is nothing. "
     "Coordinates are 0-1 of the picture padded to a square, {decimals} decimals, x to the right and y down.",
@@ -56,7 +58,7 @@ def render_model_card(
         prepare: The manifest of the data's phase.
         train: The training's.
         evaluate: The evaluation's.
-        exported: The facts of this phase: ``base_model``, ``dtype``, ``verification``.
+        exported: The facts of this phase: ``base_model``, ``dtype``, ``verification``, ``processor_of_videos``.
     """
     metrics: Mapping[str, Any] = evaluate.facts["metrics"]
     prompts: Mapping[str, str] = evaluate.facts["prompts"]
@@ -65,6 +67,8 @@ def render_model_card(
         "model" if whole else "merged",
         prompt=prompts["detect"],
         most_tokens=int(evaluate.settings["max_new_tokens"]),
+        videos=bool(exported["processor_of_videos"]),
+        marked=base.boxes.kind in MARKED,
     )
     parts = [
         f"---\n{_metadata(experiment, exported['base_model'], license, metrics, whole=whole)}\n---",
@@ -75,7 +79,7 @@ def render_model_card(
             f"masks of a SAM 2 export. {evaluate.facts['verdict']}."
         ),
         "## Use",
-        *_use(snippet, base, exported["base_model"], whole=whole),
+        *_use(snippet, base, exported, whole=whole),
         "## Boxes",
         CONVENTIONS[base.boxes.kind].format(decimals=base.boxes.decimals),
         *_conversion(base),
@@ -97,15 +101,16 @@ def render_model_card(
     return "\n\n".join(parts) + "\n"
 
 
-def _use(snippet: str, base: ModelEntry, name: str, *, whole: bool) -> list[str]:
+def _use(snippet: str, base: ModelEntry, exported: Mapping[str, Any], *, whole: bool) -> list[str]:
+    videos = bool(exported["processor_of_videos"])
+    needed = "Transformers, and sam2vlm for its pictures" if videos else "Transformers alone"
     if whole:
-        told = "It needs Transformers alone. Run this where `model` lies, with a picture of yours:"
-        return [told, _python(snippet)]
+        return [f"It needs {needed}. Run this where `model` lies, with a picture of yours:", _python(snippet)]
     return [
-        "The merged model needs Transformers alone. Run this where `merged` lies, with a picture of yours:",
+        f"The merged model needs {needed}. Run this where `merged` lies, with a picture of yours:",
         _python(snippet),
         "The adapter goes onto its base by PEFT. This takes the place of everything above `picture`; the rest stays:",
-        _python(adapter_snippet(name, packaged=base.packaged)),
+        _python(adapter_snippet(exported["base_model"], packaged=base.packaged, videos=videos)),
     ]
 
 

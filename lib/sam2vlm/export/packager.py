@@ -62,6 +62,8 @@ def package(
     """
     import torch
 
+    from sam2vlm.modeling.without_video import knows_videos
+
     name = base.entry.name if base.entry.packaged else str(base.entry.checkpoint)
     dtype = str(earlier.evaluate.facts["dtype"])
     log = get_logger("export")
@@ -80,6 +82,7 @@ def package(
         "base_model": name,
         "dtype": dtype,
         "verification": verified,
+        "processor_of_videos": knows_videos(folder / (MODEL if base.whole else MERGED)),
         "bytes": {part: _size(folder / part) for part in ((MODEL,) if base.whole else (ADAPTER, MERGED))},
     }
     card = render_model_card(

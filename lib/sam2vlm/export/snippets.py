@@ -6,11 +6,15 @@ import json
 
 __all__ = ["adapter_snippet", "boxes_snippet", "model_snippet"]
 
-MODEL = """
-from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor
+# A family that also knows videos has no processor without torchvision, and none at all whose pictures are Pillow's.
+PROCESSOR = 'processor = AutoProcessor.from_pretrained({folder}, backend="pil")'
+PICTURES_ONLY = """# Pictures alone, processed as in training; without the part for videos, which needs torchvision.
+processor = load_processor(Path({folder}), name={folder})"""
 
-processor = AutoProcessor.from_pretrained({folder}, backend="pil")
+MODEL = """
+{imports}
+
+{processor}
 model = AutoModelForImageTextToText.from_pretrained({folder}, dtype="auto").eval()
 
 picture = Image.open("picture.png").convert("RGB")
@@ -20,16 +24,18 @@ inputs = processor.apply_chat_template(
     add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt",
 ).to(model.device, model.dtype)
 tokens = model.generate(**inputs, do_sample=False, max_new_tokens={most_tokens})
-answer = processor.decode(tokens[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True).strip()
+answer = processor.decode(tokens[0, inputs["input_ids"].shape[1]:], {decoding}
 print(answer)
 """
+PLAIN = "skip_special_tokens=True).strip()"
+# The signs around boxes are special tokens as well.
+MARKED = "skip_special_tokens=False).removesuffix(processor.tokenizer.eos_token).strip()"
 
 ADAPTER_OF_HUB_MODEL = """
 from peft import PeftModel
-from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor
+{imports}
 
-processor = AutoProcessor.from_pretrained("adapter", backend="pil")
+{processor}
 base = AutoModelForImageTextToText.from_pretrained({base}, dtype="auto")
 model = PeftModel.from_pretrained(base, "adapter").eval()
 """
@@ -59,29 +65,50 @@ for label, *corners in re.findall(r"([^;\[\]]+) \[([\d.]+), ([\d.]+), ([\d.]+), 
 """
 
 
-def model_snippet(folder: str, *, prompt: str, most_tokens: int) -> str:
-    """Return the code that asks a model that needs Transformers alone about ``picture.png``.
+def model_snippet(folder: str, *, prompt: str, most_tokens: int, videos: bool = False, marked: bool = False) -> str:
+    """Return the code that asks a model that needs no PEFT about ``picture.png``.
 
     Args:
         folder: The model's, seen from where the code is run.
         prompt: The question.
         most_tokens: Longest answer.
+        videos: Whether the family's processor has a part for videos.
+        marked: Whether special tokens are part of the answer.
     """
     return MODEL.format(
-        folder=json.dumps(folder), prompt=json.dumps(prompt, ensure_ascii=False), most_tokens=most_tokens
+        **_processor(folder, videos=videos),
+        folder=json.dumps(folder),
+        prompt=json.dumps(prompt, ensure_ascii=False),
+        most_tokens=most_tokens,
+        decoding=MARKED if marked else PLAIN,
     )
 
 
-def adapter_snippet(base: str, *, packaged: bool) -> str:
+def adapter_snippet(base: str, *, packaged: bool, videos: bool = False) -> str:
     """Return the code that puts the adapter onto its base.
 
     Args:
         base: Hub id or registry name.
         packaged: Whether the base is shipped inside of this package.
+        videos: Whether the family's processor has a part for videos.
     """
-    return (ADAPTER_OF_PACKAGED_MODEL if packaged else ADAPTER_OF_HUB_MODEL).format(base=json.dumps(base))
+    return (ADAPTER_OF_PACKAGED_MODEL if packaged else ADAPTER_OF_HUB_MODEL).format(
+        **_processor("adapter", videos=videos), base=json.dumps(base)
+    )
 
 
 def boxes_snippet() -> str:
     """Return the code that turns an answer of LLaVA's convention into pixels of the picture."""
     return BOXES
+
+
+def _processor(folder: str, *, videos: bool) -> dict[str, str]:
+    """Return the lines that load a folder's processor, and what they and the model's import."""
+    if not videos:
+        imports = "from PIL import Image\nfrom transformers import AutoModelForImageTextToText, AutoProcessor"
+        return {"imports": imports, "processor": PROCESSOR.format(folder=json.dumps(folder))}
+    imports = (
+        "from pathlib import Path\n\nfrom PIL import Image\nfrom transformers import AutoModelForImageTextToText\n\n"
+        "from sam2vlm.modeling.loading import load_processor"
+    )
+    return {"imports": imports, "processor": PICTURES_ONLY.format(folder=json.dumps(folder))}

@@ -20,7 +20,7 @@ from sam2vlm.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["VideoSettings", "load_without_video", "pictures_only", "processor_class"]
+__all__ = ["VideoSettings", "knows_videos", "load_without_video", "pictures_only", "processor_class"]
 
 VIDEO = "video_processor"
 PARTS: dict[str, Any] = {"image_processor": AutoImageProcessor, "tokenizer": AutoTokenizer}
@@ -66,6 +66,12 @@ def processor_class(folder: Path) -> Any:
     if found is None and (folder / "config.json").is_file():
         found = PROCESSOR_MAPPING.get(type(AutoConfig.from_pretrained(folder, local_files_only=True)), None)
     return found if isinstance(found, type) and issubclass(found, ProcessorMixin) else None
+
+
+def knows_videos(folder: Path) -> bool:
+    """Return whether a folder's processor has a part for videos."""
+    kind = processor_class(folder)
+    return kind is not None and VIDEO in kind.get_attributes()
 
 
 def load_without_video(folder: Path, kind: Any) -> ProcessorMixin:

@@ -17,12 +17,13 @@ from sam2vlm.config import ModelRegistry
 from sam2vlm.data_converter.instructions import LlavaBoxes
 from sam2vlm.evaluation.parsing import read_objects
 from sam2vlm.export.model_card import render_model_card
-from sam2vlm.export.snippets import adapter_snippet, boxes_snippet
+from sam2vlm.export.snippets import adapter_snippet, boxes_snippet, model_snippet
 from tests.finished_runs import EXPERIMENT, MODEL
 
 EXPORTED = {
     "base_model": MODEL,
     "dtype": "float32",
+    "processor_of_videos": False,
     "verification": {
         "frames": 4,
         "answers": 8,
@@ -132,6 +133,17 @@ def test_a_hub_model_is_loaded_from_the_hub():
     compile(code, "README.md", "exec")
     assert 'from_pretrained("llava-hf/llava-1.5-7b-hf", dtype="auto")' in code
     assert "sam2vlm" not in code
+
+
+def test_a_processor_that_knows_videos_is_loaded_without_that_part():
+    merged, adapter = (
+        model_snippet("merged", prompt="What?", most_tokens=8, videos=True, marked=True),
+        adapter_snippet("Qwen/Qwen2-VL-2B-Instruct", packaged=False, videos=True),
+    )
+    for code, folder in ((merged, "merged"), (adapter, "adapter")):
+        compile(code, "README.md", "exec")
+        assert f'load_processor(Path("{folder}"), name="{folder}")' in code
+        assert "AutoProcessor" not in code
 
 
 def test_names_of_users_do_not_become_markup(layout):

@@ -23,6 +23,7 @@ FAMILIES = {
     "InstructBlip": ("vision_model", ["language_projection"]),
     "SmolVLM": ("model.vision_model", ["model.connector"]),
     "Gemma3": ("model.vision_tower", ["model.multi_modal_projector"]),
+    "PaliGemma": ("model.vision_tower", ["model.multi_modal_projector"]),
 }
 
 
