@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from sam2vlm.modeling.parts import LANGUAGE_MODEL, projectors_of, vision_tower_of, within
+from sam2vlm.modeling.parts import LANGUAGE_MODEL, in_language_model, projectors_of, vision_tower_of, within
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,7 +36,7 @@ def part_of_weights(model: PreTrainedModel) -> dict[str, str]:
     tower, projectors = vision_tower_of(model), projectors_of(model)
 
     def part(name: str) -> str:
-        if LANGUAGE_MODEL in name.split(".") or within(name, [OUTPUT_LAYER]):
+        if in_language_model(name) or within(name, [OUTPUT_LAYER]):
             return LANGUAGE_MODEL
         return "vision_tower" if within(name, [tower]) and not within(name, projectors) else "projector"
 

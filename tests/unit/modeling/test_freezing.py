@@ -10,15 +10,16 @@ from PIL import Image
 from sam2vlm.modeling.freezing import PARTS, learn_parts, part_of_weights
 from sam2vlm.modeling.generation import Question, answers_by_default, encode_questions
 from sam2vlm.modeling.loading import load_model
+from sam2vlm.modeling.prefixed_questions import give_template
 from sam2vlm.modeling.source import ModelSource
 from sam2vlm.trainers.full_trainer import MODEL, save_model
 from tests.families import FAMILIES
 
 #: What belongs where, by words in a weight's name, from the families' classes.
 WORDS = {
-    "projector": ("multi_modal_projector", "merger", "image_newline"),
-    "vision_tower": ("vision_tower", "visual"),
-    "language_model": ("language_model", "lm_head"),
+    "projector": ("multi_modal_projector", "merger", "image_newline", "connector"),
+    "vision_tower": ("vision_tower", "visual", "vision_model"),
+    "language_model": ("language_model", "lm_head", "text_model"),
 }
 
 
@@ -29,7 +30,9 @@ def family(request):
 
 @pytest.fixture(scope="module")
 def processor(family):
-    return family.processor()
+    made = family.processor()
+    give_template(made)
+    return made
 
 
 @pytest.fixture
