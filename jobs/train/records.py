@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from transformers import TrainerState
 
     from sam2vlm.artifacts import PhaseWork
-    from sam2vlm.trainers.sampling import LengthGroupedSampler
+    from sam2vlm.trainers.sampling import StepSampler
 
 __all__ = ["open_sinks_of", "plot_run"]
 
 METRICS, SPEED_LOG = "metrics.jsonl", "speed.jsonl"
 
 
-def open_sinks_of(phase: PhaseWork, sampler: LengthGroupedSampler) -> Callable[[TrainerState], Sinks]:
+def open_sinks_of(phase: PhaseWork, sampler: StepSampler) -> Callable[[TrainerState], Sinks]:
     """Return what opens rank 0's files for the steps that are about to come."""
 
     def open_sinks(state: TrainerState) -> Sinks:
@@ -39,7 +39,7 @@ def open_sinks_of(phase: PhaseWork, sampler: LengthGroupedSampler) -> Callable[[
             speed=MetricsLog(phase.layout.logs / SPEED_LOG, after_step=done),
             board=TensorBoardLog(phase.layout.logs / "tensorboard", after_step=done),
             progress=TrainingProgress(
-                total_steps=state.max_steps, done_steps=state.global_step, samples_per_step=sampler.global_batch
+                total_steps=state.max_steps, done_steps=state.global_step, samples_per_step=sampler.samples_per_step
             ),
         )
 

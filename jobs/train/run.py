@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from jobs.train.batches import collators_of, sampler_of
 from jobs.train.facts import Data, training_facts
 from jobs.train.model import precision_of, trained_model
 from jobs.train.records import open_sinks_of, plot_run
@@ -17,7 +18,6 @@ from sam2vlm.config.device_config import BUCKET, SHARDED_WEIGHTS
 from sam2vlm.errors import DataError, InterruptedRunError
 from sam2vlm.logs import get_logger
 from sam2vlm.modeling.boxes import boxes_of
-from sam2vlm.modeling.collator import Collator, can_keep_logits
 from sam2vlm.modeling.determinism import make_deterministic, quiet_libraries
 from sam2vlm.modeling.encoding import Encoder
 from sam2vlm.modeling.loading import load_processor
@@ -30,7 +30,6 @@ from sam2vlm.trainers.deepspeed import build_deepspeed_config, join_ranks, prepa
 from sam2vlm.trainers.full_trainer import FullTrainer, publish_model
 from sam2vlm.trainers.interruption import Interruption
 from sam2vlm.trainers.lora_trainer import LoraTrainer, publish_adapter, training_arguments
-from sam2vlm.trainers.sampling import LengthGroupedSampler
 from sam2vlm.trainers.window import FiguresWindow
 
 if TYPE_CHECKING:
@@ -138,29 +137,26 @@ def _build(
     manager: CheckpointManager,
     interruption: Interruption,
 ) -> LoraTrainer | FullTrainer:
-    training, world = config.training, config.devices.world_size
     sharded = config.devices.zero_stage == SHARDED_WEIGHTS
     if sharded:
         join_ranks()
     # Transformers shards a model that it loads while there are arguments that say so.
     arguments = _arguments(phase, settings, config) if sharded else None
     model, rates = trained_model(config, folder=model_folder, digest=phase.inputs["model"])
-    sampler = LengthGroupedSampler(
-        data.train.lengths,
-        global_batch=training.batch_size * training.gradient_accumulation_steps * world,
-        seed=settings.seed,
-    )
+    sampler = sampler_of(config, data.train.lengths, seed=settings.seed)
+    collator, packing = collators_of(config, model, processor)
     tracker = BestModelTracker(patience=config.tracking.early_stopping_patience or None)
     window = FiguresWindow()
     save_every = config.checkpoints.save_every_steps
-    kind = functools.partial(FullTrainer, processor=processor) if training.full else LoraTrainer
+    kind = functools.partial(FullTrainer, processor=processor) if config.training.full else LoraTrainer
     return kind(
         rates=rates,
         model=model,
         args=arguments or _arguments(phase, settings, config, sum(trainable_parameters(model).values())),
         train_samples=data.train,
         val_samples=data.val,
-        collator=Collator(pad_token_id=_padding(processor), answers_only=can_keep_logits(model)),
+        collator=collator,
+        packing=packing,
         sampler=sampler,
         checkpoints=manager,
         tracker=tracker,
@@ -177,7 +173,7 @@ def _build(
             FiguresCallback(
                 window,
                 every=config.tracking.logging_every_steps,
-                samples_per_step=sampler.global_batch,
+                samples_per_step=sampler.samples_per_step,
                 checkpoints=manager,
                 scaled_loss=precision_of(config) == "fp16",
                 open_sinks=open_sinks_of(phase, sampler) if int(os.environ["RANK"]) == 0 else None,
@@ -261,8 +257,3 @@ def _require_learning(tracker: BestModelTracker, *, required: bool) -> None:
             expected=f"below {tracker.initial_value}",
             found=tracker.best_value,
         )
-
-
-def _padding(processor: ProcessorMixin) -> int:
-    tokenizer = processor.tokenizer
-    return int(tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id)

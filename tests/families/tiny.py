@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from transformers import PretrainedConfig, ProcessorMixin
+    from transformers import PretrainedConfig, PreTrainedModel, ProcessorMixin
 
 TEXTS = (
     "Locate every object in the picture. How many objects are there? Describe what you see.",
@@ -58,6 +58,11 @@ class Family:
         """Write model and processor in Transformers' layout; equal bytes at each call."""
         shutil.rmtree(folder, ignore_errors=True)
         processor = self.processor()
+        self.model(processor).save_pretrained(folder)
+        processor.save_pretrained(folder)
+
+    def model(self, processor: ProcessorMixin) -> PreTrainedModel:
+        """Make the model for a processor; equal weights at each call."""
         torch.manual_seed(0)
         model = getattr(transformers, self.class_name)(self.configuration(processor))
         # A frozen head of the usual small weights cannot tell tokens apart, so no adapter before it could learn.
@@ -66,8 +71,7 @@ class Family:
         for weight in model.parameters():
             if weight.ndim > 1 and not weight.any():
                 torch.nn.init.normal_(weight, std=0.2)
-        model.save_pretrained(folder)
-        processor.save_pretrained(folder)
+        return model
 
 
 def tokenizer(

@@ -81,7 +81,7 @@ class TrainingHyperparameters(Group):
         default=4,
         ge=1,
         le=1024,
-        description="Samples in one forward pass of one process.",
+        description="Samples in one forward pass of one process; with packing rows of samples.",
         json_schema_extra=unit("samples"),
     )
     gradient_accumulation_steps: int = Field(
@@ -90,6 +90,13 @@ class TrainingHyperparameters(Group):
         le=1024,
         description="Forward passes before the optimizer moves.",
         json_schema_extra=unit("passes"),
+    )
+    packing: bool = Field(
+        default=False,
+        description=(
+            "Put several samples into one row of at most max_length tokens, where each sees itself alone: less is "
+            "filled up, and a step has more samples. For families where that is exact."
+        ),
     )
     num_epochs: float = Field(
         default=3.0, gt=0, le=1000, description="Passes over the training data.", json_schema_extra=unit("epochs")

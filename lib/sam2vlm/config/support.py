@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sam2vlm.config.device_config import SHARDED_WEIGHTS
 from sam2vlm.config.hyperparameters import TrainingMethod
 from sam2vlm.config.model_registry import ModelRegistry
+from sam2vlm.config.packing import refuse_packing
 from sam2vlm.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def refuse_unsupported(config: TrainingConfig) -> None:
         SettingsError: The first reason, with what to choose instead; exit code 78.
     """
     refuse_model(config.model.name)
+    refuse_packing(config)
     method = config.training.method
     if method is TrainingMethod.QLORA and config.devices.zero_stage == SHARDED_WEIGHTS:
         raise SettingsError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from peft import PeftModel
     from torch import Tensor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sam2vlm.modeling.encoding import Encoded
 
-__all__ = ["IGNORED", "Collator", "can_keep_logits"]
+__all__ = ["IGNORED", "Collator", "can_keep_logits", "joined_pictures"]
 
 #: The label that PyTorch's cross entropy leaves out.
 IGNORED = -100
@@ -62,7 +62,6 @@ class Collator:
             mask[row, : item.length] = 1
             learnt = slice(item.length - item.supervised, item.length)
             labels[row, learnt] = ids[learnt]
-        pictures = [sample["picture"] for sample in samples]
         window: dict[str, Any] = {}
         if self.answers_only:
             # One column more than the answers: a token is predicted by the column before it.
@@ -75,7 +74,7 @@ class Collator:
             "labels": labels,
             "sample_numbers": torch.tensor([sample["number"] for sample in samples]),
             **_types(encoded, length),
-            **{name: _joined([picture[name] for picture in pictures]) for name in pictures[0]},
+            **joined_pictures([sample["picture"] for sample in samples]),
         }
 
 
@@ -87,12 +86,19 @@ def _types(encoded: Sequence[Encoded], length: int) -> dict[str, Tensor]:
     }
 
 
-def _joined(tensors: Sequence[Tensor]) -> Tensor:
-    """Join along the first dimension; the others are filled up with zeros to the largest.
+def joined_pictures(pictures: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Join pictures' tensors along the first dimension; the others are filled up with zeros to the largest.
 
     Families that cut a picture into tiles give (1, tiles, 3, height, width), more tiles for a larger picture, and
     their own processors fill a batch up in the same way.
+
+    Args:
+        pictures: One for each sample, in the samples' order, all with the same names.
     """
+    return {name: _joined([picture[name] for picture in pictures]) for name in pictures[0]}
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
     sizes = [max(sides) for sides in zip(*(tensor.shape[1:] for tensor in tensors), strict=True)]
     return torch.cat([_filled(tensor, sizes) for tensor in tensors])
 

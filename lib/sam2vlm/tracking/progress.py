@@ -22,7 +22,7 @@ class TrainingProgress:
         samples_per_step: Samples of all ranks in one step, for the rate.
     """
 
-    def __init__(self, *, total_steps: int, done_steps: int, samples_per_step: int) -> None:
+    def __init__(self, *, total_steps: int, done_steps: int, samples_per_step: float) -> None:
         self._total, self._first, self._samples = total_steps, done_steps, samples_per_step
         self._began = time.monotonic()
         self._log = get_logger("training")

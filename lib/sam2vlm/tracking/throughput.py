@@ -23,7 +23,7 @@ class Throughput:
         clock: Seconds, growing; for tests.
     """
 
-    def __init__(self, *, samples_per_step: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, samples_per_step: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._samples = samples_per_step
         self._clock = clock
         self._seconds, self._step, self._tokens = 0.0, 0, 0

@@ -13,6 +13,7 @@ from transformers import PrinterCallback, Trainer
 from sam2vlm.config.device_config import SHARDED_WEIGHTS
 from sam2vlm.logs import get_logger
 from sam2vlm.modeling.collator import IGNORED
+from sam2vlm.modeling.packing import PackedRows
 from sam2vlm.trainers.deepspeed import measure_gradients
 from sam2vlm.trainers.lean_engine import leave_out_walks
 from sam2vlm.trainers.not_finite import names_of_all_ranks, refuse_not_finite
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 
     from sam2vlm.checkpoints import BestModelTracker, Checkpoint, CheckpointManager
     from sam2vlm.modeling.collator import Collator
+    from sam2vlm.modeling.packing import PackingCollator
     from sam2vlm.modeling.samples import Samples
     from sam2vlm.trainers.interruption import Interruption
-    from sam2vlm.trainers.sampling import LengthGroupedSampler
+    from sam2vlm.trainers.sampling import StepSampler
     from sam2vlm.trainers.window import FiguresWindow
 
 __all__ = ["BaseTrainer"]
@@ -48,12 +50,14 @@ class BaseTrainer(Trainer):
         train_samples: What is trained on.
         val_samples: What the validation loss is measured on; None measures none.
         collator: Makes batches.
-        sampler: The order of the training samples.
+        sampler: The order of the training samples, or of rows of them.
         checkpoints: Where checkpoints go.
         tracker: Follows the validation loss.
         window: The figures since the last logged line.
         interruption: Whether the run was asked to stop, which leaves its last checkpoint incomplete.
         callbacks: In the order they are called.
+        packing: Makes batches of the rows that are trained on; None where the sampler gives single samples. The
+            validation loss is measured sample by sample either way.
     """
 
     def __init__(
@@ -64,14 +68,16 @@ class BaseTrainer(Trainer):
         train_samples: Samples,
         val_samples: Samples | None,
         collator: Collator,
-        sampler: LengthGroupedSampler,
+        sampler: StepSampler,
         checkpoints: CheckpointManager,
         tracker: BestModelTracker,
         window: FiguresWindow,
         interruption: Interruption,
         callbacks: list[TrainerCallback],
+        packing: PackingCollator | None = None,
     ) -> None:
         self._sampler = sampler
+        self._collator = collator
         self._train_samples, self._val_samples = train_samples, val_samples
         self._checkpoints = checkpoints
         self._tracker = tracker
@@ -79,7 +85,11 @@ class BaseTrainer(Trainer):
         self._interruption = interruption
         self._log = get_logger("trainer")
         super().__init__(
-            model=model, args=args, data_collator=collator, train_dataset=train_samples, callbacks=callbacks
+            model=model,
+            args=args,
+            data_collator=packing or collator,
+            train_dataset=PackedRows(train_samples) if packing else train_samples,
+            callbacks=callbacks,
         )
         self.remove_callback(PrinterCallback)
         # Qwen's and Gemma's classes say that they do not divide their loss by the answers' tokens of the whole step,
@@ -172,7 +182,7 @@ class BaseTrainer(Trainer):
         leave_out_walks(self.deepspeed)
         return prepared
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
+    def _get_train_sampler(self, train_dataset: Any = None) -> StepSampler:
         del train_dataset
         return self._sampler
 
@@ -202,7 +212,7 @@ class BaseTrainer(Trainer):
             # every forward pass is an exchange, and the others would wait for ever.
             mine = first + rank
             numbers = batches[min(mine, len(batches) - 1)]
-            batch = self.data_collator([samples[number] for number in numbers])
+            batch = self._collator([samples[number] for number in numbers])
             del batch["sample_numbers"]
             if mine >= len(batches):
                 batch["labels"] = torch.full_like(batch["labels"], IGNORED)

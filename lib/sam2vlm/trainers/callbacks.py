@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sam2vlm.checkpoints import BestModelTracker, CheckpointManager
     from sam2vlm.tracking import MetricsLog, TensorBoardLog, TrainingProgress
     from sam2vlm.trainers.interruption import Interruption
-    from sam2vlm.trainers.sampling import LengthGroupedSampler
+    from sam2vlm.trainers.sampling import StepSampler
     from sam2vlm.trainers.window import FiguresWindow
 
 __all__ = ["EpochCallback", "FiguresCallback", "ScheduleCallback", "Sinks"]
@@ -26,7 +26,7 @@ __all__ = ["EpochCallback", "FiguresCallback", "ScheduleCallback", "Sinks"]
 class EpochCallback(TrainerCallback):
     """Tells the sampler its epoch. Where a resume skips batches, the wrapped loader does not pass it on."""
 
-    def __init__(self, sampler: LengthGroupedSampler) -> None:
+    def __init__(self, sampler: StepSampler) -> None:
         self._sampler = sampler
 
     def on_epoch_begin(
@@ -118,7 +118,7 @@ class FiguresCallback(TrainerCallback):
         window: FiguresWindow,
         *,
         every: int,
-        samples_per_step: int,
+        samples_per_step: float,
         checkpoints: CheckpointManager,
         scaled_loss: bool = False,
         open_sinks: Callable[[TrainerState], Sinks] | None,
