@@ -12,6 +12,7 @@ from sam2vlm.modeling.attention import require_attention
 from sam2vlm.modeling.checkpointing import checkpoint_activations
 from sam2vlm.modeling.devices import DTYPES
 from sam2vlm.modeling.freezing import learn_parts
+from sam2vlm.modeling.liger import fuse_kernels, require_kernels
 from sam2vlm.modeling.loading import load_model
 from sam2vlm.modeling.lora import add_lora
 from sam2vlm.modeling.source import ModelSource
@@ -100,10 +101,13 @@ def precision_of(config: TrainingConfig) -> str:
 def _base(config: TrainingConfig, *, folder: Path, digest: str) -> PreTrainedModel:
     dtype, attention = DTYPES[precision_of(config)], config.devices.attention.value
     require_attention(attention, dtype=dtype)
-    return load_model(
+    require_kernels(config.devices.liger)
+    model = load_model(
         ModelSource(name=config.model.name, folder=folder, digest=digest),
         class_name=ModelRegistry.get(config.model.name).class_name,
         dtype=dtype,
         attention=attention,
         four_bits=config.training.method is TrainingMethod.QLORA,
     )
+    fuse_kernels(model, config.devices.liger)
+    return model

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from sam2vlm.config.group import Group, unit
 
-__all__ = ["BUCKET", "SHARDED_WEIGHTS", "Attention", "DeviceConfig", "Precision"]
+__all__ = ["BUCKET", "SHARDED_WEIGHTS", "Attention", "DeviceConfig", "Liger", "Precision"]
 
 #: ZeRO's stage at which a rank has a share of the weights only.
 SHARDED_WEIGHTS = 3
@@ -33,6 +33,14 @@ class Attention(StrEnum):
     SDPA = "sdpa"
     EAGER = "eager"
     FLASH = "flash_attention_2"
+
+
+class Liger(StrEnum):
+    """Whether the liger-kernel package's fused kernels are used."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
 
 
 class DeviceConfig(Group):
@@ -64,6 +72,14 @@ class DeviceConfig(Group):
         description=(
             "How attention is computed in training: torch's fused kernels, one step after the other, or the "
             "flash-attn package, which has to be installed and computes in 16 bits on a GPU."
+        ),
+    )
+    liger: Liger = Field(
+        default=Liger.AUTO,
+        description=(
+            "Fused kernels of the liger-kernel package in training: less memory for logits, faster. auto takes them on "
+            "a CUDA GPU where the package is installed and knows the model, and says so in the log; on refuses to go "
+            "without."
         ),
     )
     offload_optimizer: bool = Field(

@@ -112,7 +112,10 @@ def _filled(tensor: Tensor, sizes: Sequence[int]) -> Tensor:
 
 
 def can_keep_logits(model: PeftModel | PreTrainedModel) -> bool:
-    """Return whether a model's class can be asked for the logits of a sequence's end alone."""
+    """Return whether a model can be asked for the logits of a sequence's end alone.
+
+    A forward pass that fused kernels have put into it keeps no logits at all in training, and takes no part of a row.
+    """
     # An adapted model's own signature says nothing of what its base takes.
     base = getattr(model, "get_base_model", lambda: model)()
-    return "logits_to_keep" in inspect.signature(base.forward).parameters
+    return "forward" not in vars(base) and "logits_to_keep" in inspect.signature(base.forward).parameters

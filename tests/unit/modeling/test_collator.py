@@ -78,3 +78,11 @@ def test_the_model_is_asked_whether_it_can_leave_logits_out(tiny_model):
     target = r"model\.language_model\..*\.q_proj"
     model = add_lora(tiny_model, target=target, rank=2, alpha=4, dropout=0, base_model="tiny-llava")
     assert can_keep_logits(model)
+
+
+def test_a_model_with_another_forward_pass_in_it_is_asked_for_all(tiny_model):
+    target = r"model\.language_model\..*\.q_proj"
+    model = add_lora(tiny_model, target=target, rank=2, alpha=4, dropout=0, base_model="tiny-llava")
+    base = model.get_base_model()
+    base.forward = base.forward
+    assert not can_keep_logits(model)
