@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from sam2vlm.config import ConfigPresets, ModelRegistry, TrainingConfig, refuse_model, refuse_unsupported
+from sam2vlm.config.packing import PACKED_FAMILIES
 from sam2vlm.errors import SettingsError
+
+GEMMA_DATA = {"train_path": "a", "max_length": 512}
 
 
 def config(**changes):
@@ -26,6 +29,10 @@ def test_what_can_be_trained_passes(method, stage):
         (
             {"training": {"method": "qlora"}, "devices": {"zero_stage": 3}},
             "training.method: .*zero_stage to 2, or choose lora .*found qlora at stage 3",
+        ),
+        (
+            {"training": {"packing": True}, "model": {"name": "google/gemma-3-4b-it"}, "data": GEMMA_DATA},
+            "training.packing: rows of several samples are not exact for google/gemma-3-4b-it: .*set it to false",
         ),
     ],
 )
@@ -48,6 +55,18 @@ def test_each_model_passes_or_is_refused_with_a_reason(name):
 def test_a_model_that_is_gone_is_refused_with_its_successor():
     with pytest.raises(SettingsError, match=r"Qwen/Qwen2\.5-VL-7B-Instruct"):
         refuse_unsupported(config(model={"name": "Qwen/Qwen-VL-Chat"}, data={"train_path": "a"}))
+
+
+@pytest.mark.parametrize("name", [name for name in ModelRegistry.names() if ModelRegistry.get(name).trainable])
+def test_packing_is_refused_for_each_family_that_was_not_shown_to_be_exact(name):
+    entry = ModelRegistry.get(name)
+    data = {"train_path": "a", "max_length": min(entry.max_positions, 131_072)}
+    packed = config(model={"name": name}, data=data, training={"packing": True})
+    if entry.type in PACKED_FAMILIES:
+        refuse_unsupported(packed)
+    else:
+        with pytest.raises(SettingsError, match="not exact for"):
+            refuse_unsupported(packed)
 
 
 def test_four_bits_pass():
