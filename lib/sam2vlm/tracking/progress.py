@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from sam2vlm.logs import get_logger
 
@@ -67,11 +68,13 @@ class TrainingProgress:
 def _bar() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        # What the figures leave: on a narrow terminal a bar of its own width takes the number of steps away.
+        BarColumn(bar_width=None, table_column=Column(ratio=1)),
         MofNCompleteColumn(),
-        TextColumn("steps  {task.fields[loss]}", style="cyan"),
+        TextColumn("{task.fields[loss]}", style="cyan"),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
+        expand=True,
     )
