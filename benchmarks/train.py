@@ -172,6 +172,7 @@ def _trained(bench: Bench, epochs: float, *, logging: int, save_every: int) -> l
         SAM2VLM_DEVICES__PROCESSES_PER_NODE=1,
         SAM2VLM_CHECKPOINTS__SAVE_EVERY_STEPS=save_every,
         SAM2VLM_TRACKING__EVAL_EVERY_STEPS=NEVER,
+        SAM2VLM_TRACKING__PREDICTION_FRAMES=0,
         SAM2VLM_TRACKING__LOGGING_EVERY_STEPS=logging,
     )
     return [json.loads(line) for line in out.splitlines() if line.startswith("{")]

@@ -16,6 +16,7 @@ from sam2vlm.artifacts import input_from_phase, open_phase
 from sam2vlm.config import ModelRegistry, TrainingMethod
 from sam2vlm.logs import get_logger, held_back
 from sam2vlm.modeling.source import find_model
+from sam2vlm.tracking import require_trackers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ def work() -> str:
     """Train, or say that it is done already. Needs no torch itself."""
     settings = load_settings(TrainSettings, known=known_names())
     config = training_config(settings)
+    require_trackers(settings.report_to)
     node = this_node(config.devices.nodes, settings.rendezvous)
     first_rank = node.index * config.devices.processes_per_node if node else 0
     layout = open_run(settings.run, PHASE, rank=first_rank, speak=True)

@@ -11,7 +11,8 @@ import torch
 from jobs.train.batches import collators_of, sampler_of
 from jobs.train.facts import Data, training_facts
 from jobs.train.model import precision_of, trained_model
-from jobs.train.records import open_sinks_of, plot_run
+from jobs.train.predictions import predictions_callback
+from jobs.train.records import keep_records, open_sinks_of, plot_run, tracked
 from sam2vlm.checkpoints import BestModelTracker, CheckpointManager
 from sam2vlm.config import ModelRegistry
 from sam2vlm.config.device_config import BUCKET, SHARDED_WEIGHTS
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from jobs.train.settings import TrainSettings
     from sam2vlm.artifacts import Counts, PhaseWork
     from sam2vlm.config import TrainingConfig
+    from sam2vlm.tracking import Trackers
 
 __all__ = ["train"]
 
@@ -76,23 +78,26 @@ def train(
     processor = load_processor(model_folder, name=config.model.name)
     bound_area(processor, max_pixels=config.data.max_pixels)
     data = _read_data(phase, settings, config, processor)
-    if resume is None or not resume.manifest.complete:
-        trainer = _build(
-            phase,
-            settings,
-            config,
-            model_folder=model_folder,
-            processor=processor,
-            data=data,
-            manager=manager,
-            interruption=interruption,
-        )
-        trainer.args.eval_on_start = resume is None
-        trainer.resume_or_start(resume)
-        if interruption.agreed and not trainer.finished:
-            raise InterruptedRunError(f"stopped behind the checkpoint of step {trainer.state.global_step}")
-    if int(os.environ["RANK"]) == 0:
-        _publish(phase, settings, config, manager=manager, processor=processor, data=data)
+    rank = int(os.environ["RANK"])
+    with tracked(phase, settings, rank=rank) as trackers:
+        if resume is None or not resume.manifest.complete:
+            trainer = _build(
+                phase,
+                settings,
+                config,
+                model_folder=model_folder,
+                processor=processor,
+                data=data,
+                manager=manager,
+                interruption=interruption,
+                trackers=trackers,
+            )
+            trainer.args.eval_on_start = resume is None
+            trainer.resume_or_start(resume)
+            if interruption.agreed and not trainer.finished:
+                raise InterruptedRunError(f"stopped behind the checkpoint of step {trainer.state.global_step}")
+        if rank == 0:
+            _publish(phase, settings, config, manager=manager, processor=processor, data=data, trackers=trackers)
 
 
 def _read_data(phase: PhaseWork, settings: TrainSettings, config: TrainingConfig, processor: ProcessorMixin) -> Data:
@@ -136,6 +141,7 @@ def _build(
     data: Data,
     manager: CheckpointManager,
     interruption: Interruption,
+    trackers: Trackers,
 ) -> LoraTrainer | FullTrainer:
     sharded = config.devices.zero_stage == SHARDED_WEIGHTS
     if sharded:
@@ -148,6 +154,14 @@ def _build(
     tracker = BestModelTracker(patience=config.tracking.early_stopping_patience or None)
     window = FiguresWindow()
     save_every = config.checkpoints.save_every_steps
+    figures = FiguresCallback(
+        window,
+        every=config.tracking.logging_every_steps,
+        samples_per_step=sampler.samples_per_step,
+        checkpoints=manager,
+        scaled_loss=precision_of(config) == "fp16",
+        open_sinks=open_sinks_of(phase, sampler, trackers) if int(os.environ["RANK"]) == 0 else None,
+    )
     kind = functools.partial(FullTrainer, processor=processor) if config.training.full else LoraTrainer
     return kind(
         rates=rates,
@@ -170,14 +184,8 @@ def _build(
                 tracker=tracker,
                 interruption=interruption,
             ),
-            FiguresCallback(
-                window,
-                every=config.tracking.logging_every_steps,
-                samples_per_step=sampler.samples_per_step,
-                checkpoints=manager,
-                scaled_loss=precision_of(config) == "fp16",
-                open_sinks=open_sinks_of(phase, sampler) if int(os.environ["RANK"]) == 0 else None,
-            ),
+            figures,
+            *predictions_callback(phase, config, processor=processor, sampler=sampler, figures=figures),
         ],
     )
 
@@ -224,6 +232,7 @@ def _publish(
     manager: CheckpointManager,
     processor: ProcessorMixin,
     data: Data,
+    trackers: Trackers,
 ) -> None:
     """Write adapter or model, plots, configuration, manifest; all from checkpoints, so that it can be done again."""
     last = manager.newest()
@@ -242,6 +251,7 @@ def _publish(
         config, phase=phase, precision=precision_of(config), data=data, tracker=tracker, last=last, best=best
     )
     phase.finish(counts=data.train_counts, facts=facts, exclude=("checkpoints/*",))
+    keep_records(phase, trackers, result=facts["result"])
     get_logger("train").info("trained", **facts["result"])
 
 

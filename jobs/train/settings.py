@@ -46,6 +46,7 @@ __all__ = [
 # Spelt out, because asking the library would load datasets before a wrong setting is told.
 Task = Literal["detect", "count", "describe", "locate", "refer", "name", "polygon", "absent", "general"]
 TASKS: tuple[Task, ...] = get_args(Task)
+Service = Literal["mlflow", "wandb"]
 
 # Relative to the run's folder: the configuration is written into it and must not know where the volume is mounted.
 TRAIN_PATH = "prepare/dataset/train"
@@ -166,6 +167,13 @@ class TrainSettings(JobSettings):
     devices: DeviceOverrides = Field(default=DeviceOverrides(), description="How the work lies on the hardware.")
     checkpoints: CheckpointOverrides = Field(default=CheckpointOverrides(), description="What is kept on the way.")
     tracking: TrackingOverrides = Field(default=TrackingOverrides(), description="How the run is watched.")
+    report_to: tuple[Service, ...] = Field(
+        default=(),
+        description=(
+            "Services that are told beside TensorBoard, as JSON. Where they are and with which key is read from "
+            "MLFLOW_TRACKING_URI, WANDB_API_KEY and their other variables (docs/runs.md)."
+        ),
+    )
     samples: SampleSettings = Field(default=SampleSettings(), description="What is made of the dataset's rows.")
     rendezvous: RendezvousSettings = Field(
         default=RendezvousSettings(), description="How several nodes find each other."

@@ -5,6 +5,7 @@ The first one of a machine speaks for it, and its first word is the plan.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -91,7 +92,8 @@ def _work(rank: int, arguments: dict[str, Any]) -> None:
         resumable=True,
     )
     # Imported here, so that a wrong setting is told before torch is loaded.
-    from jobs.train.run import train
+    with _json_alone():
+        from jobs.train.run import train
 
     train(
         phase,
@@ -102,12 +104,18 @@ def _work(rank: int, arguments: dict[str, Any]) -> None:
     )
 
 
-def _tell_plan(settings: TrainSettings, config: TrainingConfig, layout: RunLayout, model_folder: Path) -> None:
-    from jobs.train.model import precision_of
-    from jobs.train.plan import plan_before_loading, questions_of, visible_card
-    from sam2vlm.modeling.determinism import quiet_libraries
+def _json_alone() -> contextlib.redirect_stdout[Any]:
+    """Keep imports off standard output, one JSON line an event: Transformers says there that W&B is offline."""
+    return contextlib.redirect_stdout(sys.stderr)
 
-    quiet_libraries()
+
+def _tell_plan(settings: TrainSettings, config: TrainingConfig, layout: RunLayout, model_folder: Path) -> None:
+    with _json_alone():
+        from jobs.train.model import precision_of
+        from jobs.train.plan import plan_before_loading, questions_of, visible_card
+        from sam2vlm.modeling.determinism import quiet_libraries
+
+        quiet_libraries()
     plan_before_loading(
         config,
         visible_card(),

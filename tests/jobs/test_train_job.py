@@ -176,6 +176,8 @@ def test_a_finished_phase_says_so_at_once_without_torch(trained):
         ({**SETTINGS, "TRAINING__LEARNING_RATE": -1}, 78, "SAM2VLM_TRAINING__LEARNING_RATE"),
         ({**SETTINGS, "MODEL": "tiny-lava"}, 78, "tiny-llava"),
         ({**SETTINGS, "MODEL_FOLDER": "/nowhere"}, 78, "no such model folder"),
+        ({**SETTINGS, "REPORT_TO": '["mlflow"]'}, 78, "report_to"),
+        ({**SETTINGS, "REPORT_TO": '["neptune"]'}, 78, "SAM2VLM_REPORT_TO"),
     ],
 )
 def test_wrong_settings_end_at_once_in_one_sentence(trained, settings, code, told):

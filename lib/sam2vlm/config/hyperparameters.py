@@ -24,6 +24,7 @@ __all__ = [
     "Group",
     "LoRAConfig",
     "Precision",
+    "PredictionMoment",
     "ProjectorTraining",
     "Scheduler",
     "TrackingConfig",
@@ -47,6 +48,13 @@ class Scheduler(StrEnum):
     COSINE = "cosine"
     LINEAR = "linear"
     CONSTANT = "constant_with_warmup"
+
+
+class PredictionMoment(StrEnum):
+    """When the model is asked about its sample frames."""
+
+    EPOCH = "epoch"
+    EVALUATION = "evaluation"
 
 
 class TrainingHyperparameters(Group):
@@ -229,4 +237,24 @@ class TrackingConfig(Group):
         le=1000,
         description="Stop after this many evaluations without a better validation loss; 0 never stops early.",
         json_schema_extra=unit("evaluations"),
+    )
+    prediction_frames: int = Field(
+        default=4,
+        ge=0,
+        le=64,
+        description="Validation frames, drawn by seed and then the same ones each time, that the model is asked about "
+        "on the way; its boxes are drawn beside the true ones, for TensorBoard. 0 asks nothing.",
+        json_schema_extra=unit("frames"),
+    )
+    prediction_tokens: int = Field(
+        default=128,
+        ge=1,
+        le=8192,
+        description="Longest of these answers; together with the frames it bounds what they cost.",
+        json_schema_extra=unit("tokens"),
+    )
+    predict_at: PredictionMoment = Field(
+        default=PredictionMoment.EPOCH,
+        description="When they are asked: at the end of every epoch and at the last step, or at every evaluation, that "
+        "before the first step included.",
     )

@@ -130,7 +130,7 @@ def _answers(
     base: TrainedBase,
     device: torch.device,
     dtype: torch.dtype,
-    asking: Mapping[str, int],
+    asking: Mapping[str, Any],
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of ``base``, ``tuned`` and ``ceiling``; both models are asked by the same processor."""
     source = base.source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from datasets import Dataset
 
-__all__ = ["TestFrame", "choose_frames", "read_split"]
+__all__ = ["TestFrame", "choose_frames", "draw_frames", "read_split"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,23 @@ def choose_frames(split: Dataset, *, limit: int) -> list[TestFrame]:
     """
     total = len(split)
     count = min(limit, total) if limit else total
-    rows = [place * total // count for place in range(count)]
+    return _frames(split, [place * total // count for place in range(count)])
+
+
+def draw_frames(split: Dataset, *, number: int, seed: int) -> list[TestFrame]:
+    """Draw some frames of a split by chance, in their order; the same ones for the same split and seed.
+
+    Args:
+        split: Rows of ``RUN/prepare/dataset``; the pictures are not read.
+        number: How many; all where there are fewer.
+        seed: Of the choice.
+    """
+    # Of a generator of its own: what else is drawn from this seed does not change.
+    rows = random.Random(seed).sample(range(len(split)), min(number, len(split)))  # noqa: S311  no secret
+    return _frames(split, sorted(rows))
+
+
+def _frames(split: Dataset, rows: list[int]) -> list[TestFrame]:
     return [_frame(row, values) for row, values in zip(rows, split.remove_columns("image").select(rows), strict=True)]
 
 

@@ -15,6 +15,7 @@ from sam2vlm.modeling.pictures import read_picture
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import torch
     from datasets import Dataset
     from peft import PeftModel
     from transformers import PreTrainedModel, ProcessorMixin
@@ -39,10 +40,11 @@ def predict(
     split: Dataset,
     frames: Sequence[TestFrame],
     *,
-    name: str,
+    name: str | None,
     boxes: BoxConvention,
     batch_size: int,
     max_new_tokens: int,
+    device: torch.device | None = None,
 ) -> list[dict[str, Any]]:
     """Ask one model about every frame.
 
@@ -51,10 +53,11 @@ def predict(
         processor: With the chat template that was trained with.
         split: Where the pictures are.
         frames: What to ask about.
-        name: ``base`` or ``tuned``, for the progress.
+        name: ``base`` or ``tuned``, for the progress; None shows none.
         boxes: How the model's family writes boxes.
         batch_size: Questions in a batch; every batch is of one task.
         max_new_tokens: Longest answer in tokens.
+        device: Where the questions go; the model's own where left out.
 
     Returns:
         One row a question, all of a task together: ``sample_id``, ``task``, ``prompt``, ``answer``, ``finished``,
@@ -63,9 +66,10 @@ def predict(
     rows = []
     for task, prompt in canonical_prompts().items():
         questions = [Question(prompt, functools.partial(_picture, split, frame)) for frame in frames]
-        answers = ask(model, processor, questions, batch_size=batch_size, max_new_tokens=max_new_tokens)
-        told = track(answers, f"{name} model answers {task}", "answers", total=len(questions))
-        rows += [_row(frame, task, prompt, answer, boxes) for frame, answer in zip(frames, told, strict=True)]
+        answers = ask(model, processor, questions, batch_size=batch_size, max_new_tokens=max_new_tokens, device=device)
+        if name is not None:
+            answers = track(answers, f"{name} model answers {task}", "answers", total=len(questions))
+        rows += [_row(frame, task, prompt, answer, boxes) for frame, answer in zip(frames, answers, strict=True)]
     return rows
 
 

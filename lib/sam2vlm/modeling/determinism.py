@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
 import sys
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-__all__ = ["make_deterministic", "quiet_libraries"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["make_deterministic", "quiet_libraries", "untouched_randomness"]
 
 LOUD = ("DeepSpeed", "accelerate", "datasets", "deepspeed", "filelock", "peft", "torch", "transformers")
 
@@ -35,6 +39,19 @@ def make_deterministic(seed: int, *, threads: int) -> None:
     torch.backends.cudnn.benchmark = False
     # Some CUDA kernels have no deterministic form: a warning is better than no training.
     torch.use_deterministic_algorithms(True, warn_only=True)  # noqa: FBT003  torch's own signature
+
+
+@contextlib.contextmanager
+def untouched_randomness() -> Iterator[None]:
+    """Leave every random generator as it was, whatever is drawn inside, so that what comes behind does not change."""
+    own, numpys = random.getstate(), np.random.get_state()  # noqa: NPY002  as above
+    try:
+        # The one GPU that this process works on; asking for the others' generators would wake them up.
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if torch.cuda.is_available() else []):
+            yield
+    finally:
+        random.setstate(own)
+        np.random.set_state(numpys)  # noqa: NPY002  as above
 
 
 def quiet_libraries() -> None:

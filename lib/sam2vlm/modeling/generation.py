@@ -65,6 +65,7 @@ def ask(
     *,
     batch_size: int,
     max_new_tokens: int,
+    device: torch.device | None = None,
 ) -> Iterator[Answer]:
     """Answer questions greedily, in their order.
 
@@ -74,6 +75,7 @@ def ask(
         questions: Taken from the front in batches.
         batch_size: Questions in a batch.
         max_new_tokens: Longest answer in tokens.
+        device: Where the questions go; the model's own where left out, which DeepSpeed's offloading hides.
 
     Yields:
         One answer a question.
@@ -90,8 +92,10 @@ def ask(
         use_cache=True,
     )
     for start in range(0, len(questions), batch_size):
-        inputs = encode_questions(processor, questions[start : start + batch_size], model)
-        with torch.inference_mode():
+        inputs = encode_questions(processor, questions[start : start + batch_size], model, device=device)
+        # Not inference_mode: a model that is asked in the middle of its training keeps buffers, and at stage 3
+        # weights, from here, and autograd takes no tensors that were made in that mode.
+        with torch.no_grad():
             tokens: Tensor = model.generate(  # type: ignore[operator]  # of a mixin that mypy takes for a weight
                 **inputs, generation_config=settings
             )
@@ -100,13 +104,16 @@ def ask(
             yield _answer(processor, row, ends)
 
 
-def encode_questions(processor: ProcessorMixin, questions: Sequence[Question], model: Model) -> dict[str, Tensor]:
+def encode_questions(
+    processor: ProcessorMixin, questions: Sequence[Question], model: Model, *, device: torch.device | None = None
+) -> dict[str, Tensor]:
     """Return a batch, padded on the left so that every answer begins where its question ends.
 
     Args:
         processor: Of the model's family.
         questions: One batch.
         model: Whose device and number type the batch takes.
+        device: In place of the model's, where given.
 
     Returns:
         ``input_ids`` and ``attention_mask`` (batch, length), the family's picture tensors beside them.
@@ -125,7 +132,7 @@ def encode_questions(processor: ProcessorMixin, questions: Sequence[Question], m
         return_tensors="pt",
     )
     # PaliGemma's processor gives labels even where there is nothing to learn.
-    return {name: _placed(tensor, model) for name, tensor in batch.items() if name != "labels"}
+    return {name: _placed(tensor, model, device) for name, tensor in batch.items() if name != "labels"}
 
 
 def end_tokens(model: Model, processor: ProcessorMixin) -> list[int]:
@@ -170,8 +177,8 @@ def _leave_sampling_out(config: GenerationConfig) -> None:
             setattr(config, name, None)
 
 
-def _placed(tensor: Tensor, model: Model) -> Tensor:
-    return tensor.to(model.device, model.dtype if tensor.is_floating_point() else None)
+def _placed(tensor: Tensor, model: Model, device: torch.device | None) -> Tensor:
+    return tensor.to(device or model.device, model.dtype if tensor.is_floating_point() else None)
 
 
 def _pad_token(processor: ProcessorMixin) -> int:

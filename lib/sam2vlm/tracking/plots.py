@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
     Lines = Sequence[Mapping[str, Any]]
 
-__all__ = ["OPTIMIZATION", "SPEED", "draw_overlay", "plot_losses", "plot_panels", "write_pictures"]
+__all__ = ["OPTIMIZATION", "PREDICTIONS", "SPEED", "draw_overlay", "plot_losses", "plot_panels", "write_pictures"]
 
 LOSS = "loss, nats a token of the answer"
 STEP = "optimizer step"
-#: The panels of what the optimizer does, and of what the machine does: the figure's name and the axis's text.
+#: The panels of what the optimizer does, of what the machine does, and of the few frames that are asked about on the
+#: way: the figure's name and the axis's text.
 OPTIMIZATION = (
     ("learning_rate", "learning rate"),
     ("grad_norm", "gradient norm"),
@@ -27,6 +28,11 @@ SPEED = (
     ("tokens_per_second", "useful tokens a second"),
     ("samples_per_second", "samples a second"),
     ("peak_memory_gib", "peak memory, GiB"),
+)
+PREDICTIONS = (
+    ("predictions_mAP50", "mAP50"),
+    ("predictions_mean_iou", "mean IoU"),
+    ("predictions_count_accuracy", "count accuracy"),
 )
 #: With more points than this their marks would hide the line.
 MOST_MARKS = 40
@@ -49,14 +55,16 @@ def plot_losses(lines: Lines, folder: Path, *, best_step: int | None) -> None:
     write_pictures(_rendered(figure), folder, "loss")
 
 
-def plot_panels(lines: Lines, folder: Path, name: str, panels: Sequence[tuple[str, str]]) -> None:
+def plot_panels(lines: Lines, folder: Path, name: str, panels: Sequence[tuple[str, str]], *, style: str = "-") -> None:
     """Draw one panel a figure, below each other; a figure that no line has is left out, and no figure no file.
 
     Args:
         lines: Of ``metrics.jsonl`` or of ``speed.jsonl``.
         folder: Where ``<name>.png`` and ``<name>.svg`` go.
         name: Of the files.
-        panels: Each figure's name and its axis's text: :data:`OPTIMIZATION` or :data:`SPEED`.
+        panels: Each figure's name and its axis's text: :data:`OPTIMIZATION`, :data:`SPEED` or
+            :data:`PREDICTIONS`.
+        style: Of the lines, as matplotlib writes it; with a mark where one point may be all there is.
     """
     from matplotlib.figure import Figure
 
@@ -66,7 +74,7 @@ def plot_panels(lines: Lines, folder: Path, name: str, panels: Sequence[tuple[st
     figure = Figure(figsize=(8, 1 + 2 * len(shown)), layout="constrained")
     for place, (key, text) in enumerate(shown, 1):
         axes = figure.add_subplot(len(shown), 1, place)
-        _draw_line(axes, lines, key, "-")
+        _draw_line(axes, lines, key, style)
         axes.set_ylabel(text)
         axes.grid(visible=True, alpha=0.3)
     axes.set_xlabel(STEP)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from sam2vlm.tracking import Throughput
+from sam2vlm.tracking import Throughput, Trackers
 from sam2vlm.trainers.not_finite import names_of_all_ranks, refuse_not_finite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sam2vlm.checkpoints import BestModelTracker, CheckpointManager
-    from sam2vlm.tracking import MetricsLog, TensorBoardLog, TrainingProgress
+    from sam2vlm.tracking import MetricsLog, SamplePrediction, TensorBoardLog, TrainingProgress
     from sam2vlm.trainers.interruption import Interruption
     from sam2vlm.trainers.sampling import StepSampler
     from sam2vlm.trainers.window import FiguresWindow
@@ -85,18 +85,23 @@ class Sinks:
     Attributes:
         metrics: ``RUN/train/metrics.jsonl``: what is the same in every run of the same settings and seed.
         speed: ``RUN/logs/speed.jsonl``: what the machine made of it; never part of a digest.
-        board: TensorBoard's events, of both kinds.
+        predictions: ``RUN/logs/predictions.jsonl``: the figures of sample predictions; never part of a digest either,
+            because a run that is asked to stop goes without them.
+        board: TensorBoard's events, of all kinds.
         progress: For people.
+        trackers: Services that were asked for. They outlive the training, because they take its plots as well.
     """
 
     metrics: MetricsLog
     speed: MetricsLog
+    predictions: MetricsLog
     board: TensorBoardLog
     progress: TrainingProgress
+    trackers: Trackers = field(default_factory=Trackers)
 
     def close(self) -> None:
-        """Close all of them."""
-        for sink in (self.metrics, self.speed, self.board, self.progress):
+        """Close all of them but the trackers."""
+        for sink in (self.metrics, self.speed, self.predictions, self.board, self.progress):
             sink.close()
 
 
@@ -172,6 +177,16 @@ class FiguresCallback(TrainerCallback):
         elif "loss" in logs:
             self._stepped(state, logs)
 
+    def show(self, state: TrainerState, predictions: Sequence[SamplePrediction], figures: dict[str, float]) -> None:
+        """Show sample predictions and the figures of them, and leave their time out."""
+        if self._sinks is not None:
+            step, named = state.global_step, {f"predictions_{name}": value for name, value in figures.items()}
+            for sink in (self._sinks.board, self._sinks.trackers):
+                sink.show(predictions, step=step)
+                sink.write(step=step, **named)
+            self._sinks.predictions.write(step=step, epoch=_epoch(state), **named)
+        self._throughput.leave_out()
+
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
@@ -185,6 +200,7 @@ class FiguresCallback(TrainerCallback):
             return
         self._sinks.metrics.write(step=state.global_step, epoch=_epoch(state), eval_loss=loss)
         self._sinks.board.write(step=state.global_step, eval_loss=loss)
+        self._sinks.trackers.write(step=state.global_step, eval_loss=loss)
         self._sinks.progress.evaluated(state.global_step, eval_loss=loss)
 
     def _stepped(self, state: TrainerState, logs: dict[str, float]) -> None:
@@ -219,6 +235,7 @@ class FiguresCallback(TrainerCallback):
         sinks.metrics.write(step=step, epoch=_epoch(state), **figures)
         sinks.speed.write(step=step, epoch=_epoch(state), **speed)
         sinks.board.write(step=step, **figures, **speed)
+        sinks.trackers.write(step=step, **figures, **speed)
         # The progress has a rate of its own, over the whole run.
         told = {name: round(speed[name], 2) for name in ("tokens_per_second", "peak_memory_gib")}
         sinks.progress.report(step, epoch=_epoch(state), **figures, **told)

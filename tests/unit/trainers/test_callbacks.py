@@ -83,7 +83,7 @@ def figures_callback(window, folder, *, every=1, open_sinks=None, scaled_loss=Fa
 def log_steps(tmp_path, window, steps, *, name, after=None):
     metrics = MetricsLog(tmp_path / name, after_step=after)
     speed = MetricsLog(tmp_path / f"{name}-speed", after_step=after)
-    sinks = Sinks(metrics=metrics, speed=speed, board=Silent(), progress=Silent())
+    sinks = Sinks(metrics=metrics, speed=speed, predictions=Silent(), board=Silent(), progress=Silent())
     callback = figures_callback(window, tmp_path, every=4, open_sinks=lambda _state: sinks)
     callback.on_train_begin(None, TrainerState(global_step=after or 0), None)
     for step in steps:
@@ -133,7 +133,7 @@ def test_a_checkpoint_of_the_first_version_is_read():
 
 def test_an_overflow_of_the_scaled_loss_is_no_error_and_no_figure(tmp_path):
     metrics = MetricsLog(tmp_path / "metrics.jsonl", after_step=None)
-    sinks = Sinks(metrics=metrics, speed=Silent(), board=Silent(), progress=Silent())
+    sinks = Sinks(metrics=metrics, speed=Silent(), predictions=Silent(), board=Silent(), progress=Silent())
     callback = figures_callback(FiguresWindow(), tmp_path, scaled_loss=True, open_sinks=lambda _state: sinks)
     callback.on_train_begin(None, TrainerState(), None)
     for step, norm in ((1, math.inf), (2, 0.5)):
