@@ -16,8 +16,10 @@ ENV PATH=/app/bin:/venv/bin:/usr/local/bin:/usr/bin:/bin \
 # The lists of requirements: they change less often than pyproject.toml does. Without a time of their own, so that
 # equal lists find the layers that were built from them.
 FROM base AS requirements
+# What the image can do; with "mlflow wandb" behind it, training can tell these services.
+ARG EXTRAS="train cluster"
 COPY docker/requirements.py pyproject.toml /
-RUN python3 /requirements.py /pyproject.toml train cluster > /runtime.txt \
+RUN python3 /requirements.py /pyproject.toml ${EXTRAS} > /runtime.txt \
  && python3 /requirements.py /pyproject.toml build > /build.txt \
  && python3 /requirements.py /pyproject.toml dev > /dev.txt \
  && touch --date=@0 /runtime.txt /build.txt /dev.txt

@@ -232,6 +232,22 @@ def test_only_prepare_may_ask_the_hub_and_only_it_gets_the_token(everything, ren
     assert "HF_TOKEN" not in env_of(offline)
 
 
+def test_addresses_and_keys_of_trackers_come_from_secrets_and_to_train_alone(everything, defaults):
+    variables = {
+        phase: env_of(everything("Job", f"reef-{phase}")["spec"]["template"]["spec"]["containers"][0])
+        for phase in PHASES
+    }
+    names = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_URI", "WANDB_API_KEY")
+    assert {name: variables["train"][name] for name in names} == {
+        "MLFLOW_TRACKING_TOKEN": {"secretKeyRef": {"name": "tracking", "key": "MLFLOW_TRACKING_TOKEN"}},
+        "MLFLOW_TRACKING_URI": {"secretKeyRef": {"name": "tracking", "key": "MLFLOW_TRACKING_URI"}},
+        "WANDB_API_KEY": {"secretKeyRef": {"name": "tracking", "key": "wandb"}},
+    }
+    assert not {name for phase in PHASES if phase != "train" for name in names if name in variables[phase]}
+    (plain,) = defaults("Job", "reef-train")["spec"]["template"]["spec"]["containers"]
+    assert not set(names) & set(env_of(plain))
+
+
 def test_the_cluster_may_choose_the_user(render):
     values = {**ON_VOLUME, "pod": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}}
     security = render(values)("Job", "reef-train")["spec"]["template"]["spec"]["securityContext"]

@@ -168,7 +168,7 @@ def test_the_installation_test(defaults):
 
 def test_network_policies_are_opt_in(defaults, everything, render):
     assert not defaults.names("NetworkPolicy")
-    assert everything.names("NetworkPolicy") == {"reef-own", "reef-coordinator", "reef-download"}
+    assert everything.names("NetworkPolicy") == {"reef-own", "reef-coordinator", "reef-download", "reef-trackers"}
     offline = render({**ON_VOLUME, "networkPolicy": {"enabled": True}})
     assert offline.names("NetworkPolicy") == {"reef-own", "reef-coordinator"}
 
@@ -196,6 +196,11 @@ def test_network_policies(everything):
         "podSelector": {"matchLabels": {**OWN, "app.kubernetes.io/component": "prepare"}},
         "policyTypes": ["Egress"],
         "egress": [{"ports": [{"protocol": "TCP", "port": 443}]}],
+    }
+    assert everything("NetworkPolicy", "reef-trackers")["spec"] == {
+        "podSelector": {"matchLabels": {**OWN, "app.kubernetes.io/component": "train"}},
+        "policyTypes": ["Egress"],
+        "egress": [{"ports": [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 5000}]}],
     }
 
 

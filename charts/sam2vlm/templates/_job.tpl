@@ -60,9 +60,33 @@ parallelism: {{ . }}
 {{- if gt (int .own.nodes) 1 }}
 {{ include "sam2vlm.nodesEnvironment" .root }}
 {{- end }}
+{{- if eq .phase "train" }}
+{{- include "sam2vlm.trackerEnvironment" .root.Values.trackers }}
+{{- end }}
 {{- with concat .root.Values.pod.extraEnv (.own.extraEnv | default list) }}
 {{ toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/* Addresses and keys of trackers, each from its Secret where one is named: .Values.trackers */}}
+{{- define "sam2vlm.trackerEnvironment" -}}
+{{- range $variable, $secret := include "sam2vlm.trackerSecrets" . | fromYaml }}
+- name: {{ $variable }}
+  valueFrom:
+    secretKeyRef: {name: {{ $secret.name }}, key: {{ $secret.key }}}
+{{- end }}
+{{- end }}
+
+{{/* The Secrets that are named, by variable; as YAML, because a template returns text. */}}
+{{- define "sam2vlm.trackerSecrets" -}}
+{{- $named := dict }}
+{{- $all := dict "MLFLOW_TRACKING_URI" .mlflow.trackingUriSecret "MLFLOW_TRACKING_TOKEN" .mlflow.tokenSecret "WANDB_API_KEY" .wandb.apiKeySecret }}
+{{- range $variable, $secret := $all }}
+{{- if $secret.name }}
+{{- $_ := set $named $variable $secret }}
+{{- end }}
+{{- end }}
+{{- toYaml $named }}
 {{- end }}
 
 {{/* The container that waits for the export to be streamed in; it holds prepare's resources only, never a GPU's. */}}
