@@ -36,6 +36,8 @@ TRAINING = {
     "REQUIRE_LEARNING": "false",
     "TRAINING__LEARNING_RATE": 0.02,
     "DEVICES__ZERO_STAGE": 2,
+    "TRACKING__PREDICTION_FRAMES": 2,
+    "TRACKING__PREDICTION_TOKENS": 6,
 }
 ASKING = {"EVALUATION__MAX_NEW_TOKENS": 8, "EVALUATION__PICTURES": 1, "EVALUATION__BATCH_SIZE": 4, "THREADS": 1}
 #: How an answer begins that names a crab, or any other label, in the family's own convention.
@@ -99,6 +101,11 @@ def test_two_ranks_train_as_one_does(runs):
         torch.testing.assert_close(found[name], value, rtol=1e-2, atol=2e-4)
     assert read_manifest(runs[2].manifest("train")).facts["world_size"] == 2
     assert losses(runs[2])[-1] < losses(runs[2])[0]
+
+
+def test_they_are_asked_in_the_middle_of_their_training(runs):
+    one, two = ([line["step"] for line in read_metrics(layout.logs / "predictions.jsonl")] for layout in runs.values())
+    assert one == two != []
 
 
 def test_the_evaluation_reads_the_familys_own_boxes(family, runs):
