@@ -22,6 +22,7 @@ PACKED_FAMILIES = frozenset(
         ModelType.QWEN2_5_VL,
         ModelType.QWEN3_VL,
         ModelType.INTERNVL,
+        ModelType.SMOLVLM,
     }
 )
 REASONS = {
@@ -29,6 +30,7 @@ REASONS = {
         "a picture's tokens see one another there, and in its layers that look back a little Transformers looks them "
         "up by their place in their own sample instead of the row"
     ),
+    ModelType.PALIGEMMA: "a question is read in both directions there, and those of a row would see one another",
 }
 NOT_SHOWN = "nobody has shown that its samples stay apart there"
 

@@ -17,6 +17,7 @@ from sam2vlm.modeling.collator import IGNORED, Collator
 from sam2vlm.modeling.encoding import Encoder
 from sam2vlm.modeling.packing import PackedRows, PackingCollator, picture_positions_of
 from sam2vlm.modeling.pictures import picture_tensors
+from sam2vlm.modeling.prefixed_questions import give_template
 from sam2vlm.modeling.targets import Target
 from tests.families import FAMILIES
 
@@ -127,6 +128,7 @@ def logits_of(model, samples, collators):
 @pytest.mark.parametrize("family", REFUSED, ids=lambda family: family.name)
 def test_a_family_that_is_refused_is_not_exact(family):
     processor = family.processor()
+    give_template(processor)
     model = family.model(processor).eval()
     found = list(logits_of(model, samples_of(processor), collators_of(processor, model)))
     assert max((packed - alone).abs().max() for packed, alone in found) > 0.1

@@ -29,6 +29,7 @@ QUICK = [("qwen2_5_vl", {"gradient_checkpointing": True}), ("gemma3", {"padded":
 ALL = [
     (family.name, settings)
     for family in FAMILIES
+    if can_simulate(family.class_name)
     for settings in (
         {},
         {"gradient_checkpointing": True, "padded": True},
