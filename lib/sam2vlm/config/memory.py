@@ -35,7 +35,6 @@ RUNTIME_GB = 1.0
 NF4_BYTES = 4.127 / 8
 SMALL_MODEL = 100_000_000
 
-
 LIBRARIES = ("torch", "transformers", "peft")
 
 
