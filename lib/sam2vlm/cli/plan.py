@@ -135,8 +135,8 @@ def _print(title: str, found: Plan, *, epochs: float) -> None:
     rows.append(("total", f"{needed.total / GB:.2f}", "on each GPU, at the highest moment of a step"))
     shown = f" of {work.picture[0]} x {work.picture[1]} pixels" if work.picture else ""
     caption = (
-        f"{work.model}, {work.method}, {work.precision}: {work.batch_size} samples of {work.tokens} tokens, "
-        f"{needed.image_tokens} of them the picture's{shown}, "
+        f"{work.model}, {work.method}, {work.precision}: {work.batch_size} {'rows' if work.packed else 'samples'} of "
+        f"{work.tokens} tokens, {needed.image_tokens} of them {'a' if work.packed else 'the'} picture's{shown}, "
         f"{needed.trained:,} of {needed.parameters:,} weights trained, {needed.flops / 1e12:.1f} TFLOP a micro-batch."
     )
     print_table(f"Memory in GB: {title}", ("Part", "GB", "What it is"), rows, caption=caption)

@@ -139,7 +139,7 @@ def speed_of(workload: Workload, found: Footprint, gpu: Gpu, *, efficiency: floa
         efficiency: Share of the card's stated peak.
     """
     peak = gpu.peak_tflops.get(workload.precision)
-    return peak * 1e12 * efficiency * workload.batch_size / found.flops if peak else None
+    return peak * 1e12 * efficiency * workload.samples / found.flops if peak else None
 
 
 def largest_micro_batch(workload: Workload, *, simulate: Simulate, usable: float) -> int:
@@ -225,7 +225,7 @@ def _rungs(workload: Workload, *, least: int) -> Iterator[tuple[Workload, dict[s
 
 
 def _with_batch(workload: Workload, batch: int) -> Workload:
-    return replace(workload, batch_size=batch, padded=batch > 1)
+    return replace(workload, batch_size=batch, padded=batch > 1 or workload.packed)
 
 
 def _split(workload: Workload, batch: int) -> Workload:

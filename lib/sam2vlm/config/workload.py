@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from sam2vlm.config.device_config import SHARDED_WEIGHTS
 from sam2vlm.config.hyperparameters import LoRAConfig, Precision, TrainingMethod
 from sam2vlm.config.model_registry import ModelRegistry
+from sam2vlm.config.training_config import TEXT_TOKENS
 from sam2vlm.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Workload:
             image tokens.
         max_pixels: Larger pictures are made smaller than this, for families that take a picture at its own size.
         attention: Transformers' name of who computes it: ``sdpa``, ``eager`` or ``flash_attention_2``.
+        packed: Whether what is counted as samples are rows of several, with a mask each and as many pictures as fit.
         accumulation: Forward passes before the optimizer moves; from 2 on gradients live through the next pass.
         rank: Of the adapter.
         dropout: On the adapter's input.
@@ -60,6 +62,7 @@ class Workload:
     picture: tuple[int, int] | None = None
     max_pixels: int = 1_003_520
     attention: str = "sdpa"
+    packed: bool = False
     accumulation: int = 1
     rank: int = 64
     dropout: float = 0.05
@@ -107,7 +110,8 @@ class Workload:
             precision=automatic if devices.precision is Precision.AUTO else devices.precision.value,
             batch_size=training.batch_size,
             tokens=min(config.data.max_length, ModelRegistry.get(config.model.name).max_positions),
-            padded=training.batch_size > 1,
+            padded=training.batch_size > 1 or training.packing,
+            packed=training.packing,
             max_pixels=config.data.max_pixels,
             attention=devices.attention.value,
             accumulation=training.gradient_accumulation_steps,
@@ -126,6 +130,15 @@ class Workload:
             offload_weights=devices.offload_parameters,
             device=device,
         )
+
+    def pictures_of(self, tokens: int) -> int:
+        """Return how many pictures of so many tokens a sample or row has: in a row as many as fit with little text."""
+        return max(1, self.tokens // (tokens + TEXT_TOKENS)) if self.packed else 1
+
+    @property
+    def samples(self) -> int:
+        """Samples in one forward pass, each with a picture of the registered number of tokens."""
+        return self.batch_size * self.pictures_of(ModelRegistry.get(self.model).image_tokens)
 
     @property
     def adapted(self) -> bool:

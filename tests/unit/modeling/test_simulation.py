@@ -179,3 +179,13 @@ def test_checkpointing_costs_operations_and_saves_memory():
 def test_another_family_is_refused():
     with pytest.raises(SettingsError, match=r"cannot be simulated .*`sam2vlm models`"):
         simulate(replace(CPU, model="Salesforce/instructblip-vicuna-7b"))
+
+
+def test_a_packed_row_has_as_many_pictures_as_fit_and_a_mask():
+    single = replace(CPU, batch_size=1, tokens=512, padded=False)
+    rows = replace(single, packed=True, padded=True)
+    # 64 tokens of a picture and at least as many of text.
+    assert (single.samples, rows.samples) == (1, 4)
+    assert simulate(rows).activations > simulate(single).activations
+    # Three pictures more through the tower, the same tokens through the language model.
+    assert simulate(rows).flops > simulate(single).flops

@@ -86,7 +86,7 @@ def one_batch(workload: Workload, model: nn.Module, picture: ShownPicture) -> di
         ``input_ids``, ``attention_mask`` and where the family has them the tokens' types (batch, tokens), with their
         values; where samples are padded, all but the first are masked at their last token. ``labels`` (batch, answer
         tokens) and ``logits_to_keep``, or (batch, tokens) for a family that computes all logits. The picture's
-        inputs, joined along their first dimension.
+        inputs, joined along their first dimension; a packed row has as many pictures as fit, evenly spread.
 
     Raises:
         SettingsError: The picture takes more tokens than a sample may have.
@@ -101,7 +101,8 @@ def one_batch(workload: Workload, model: nn.Module, picture: ShownPicture) -> di
             found=tokens,
         )
     wanted = inspect.signature(base.forward).parameters
-    shown = slice(1, 1 + picture.tokens)
+    pictures = workload.pictures_of(picture.tokens)
+    shown = _places(picture.tokens, pictures, tokens)
     ids = torch.ones(batch, tokens, dtype=torch.long)
     # Families' tokens of pictures lie behind those of words, at their vocabulary's end.
     ids[:, shown] = base.config.image_token_id  # type: ignore[union-attr, assignment]  # nn.Module's attributes
@@ -119,8 +120,14 @@ def one_batch(workload: Workload, model: nn.Module, picture: ShownPicture) -> di
         inputs["labels"] = ids[:, -kept:].clone()
     else:
         inputs["labels"] = ids.clone()
-    inputs |= {name: torch.cat([values] * batch) for name, values in picture.inputs.items()}
+    inputs |= {name: torch.cat([values] * (batch * pictures)) for name, values in picture.inputs.items()}
     return inputs | FAMILIES[type(base).__name__].also(base, inputs)
+
+
+def _places(picture_tokens: int, pictures: int, tokens: int) -> torch.Tensor:
+    """Return where in a row the tokens of its pictures stand; before each picture there is at least one of text."""
+    firsts = 1 + torch.arange(pictures) * (tokens // pictures)
+    return (firsts[:, None] + torch.arange(picture_tokens)).ravel()
 
 
 def _base(model: nn.Module) -> nn.Module:
