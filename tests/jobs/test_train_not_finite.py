@@ -55,6 +55,7 @@ def run_with(root, model, *, poisoned_split):
     return layout, code, events
 
 
+@pytest.mark.integration
 def test_a_training_loss_names_step_and_samples_and_the_checkpoint_before_it_is_kept(tmp_path, model):
     layout, code, events = run_with(tmp_path / "run", model, poisoned_split="train")
     assert code == 65, events[-1]

@@ -35,7 +35,7 @@ def weights(run):
     return torch.cat([parameter.detach().flatten() for parameter in run.model.parameters()])
 
 
-@pytest.mark.parametrize("stop", [1, 2, 4, 5, 6])
+@pytest.mark.parametrize("stop", [1, *(pytest.param(step, marks=pytest.mark.integration) for step in (2, 4, 5, 6))])
 def test_an_interrupted_run_ends_with_the_same_weights(tmp_path, monkeypatch, stop):
     whole = Run(PLAN, watch(tmp_path / "whole"))
     (tmp_path / "whole").mkdir()

@@ -99,6 +99,7 @@ def test_the_share_that_may_differ_is_a_limit():
         compare_texts("merged", expected, expected | {"d": "5", "c": "9"}, least=0.75)
 
 
+@pytest.mark.integration
 def test_a_fresh_process_tells_its_error_in_one_sentence(copied, plan_for, capfd):
     (copied / "adapter" / "adapter_model.safetensors").unlink()
     with pytest.raises(DataError, match=r"adapter_model\.safetensors: is missing \(expected an adapter"):

@@ -101,7 +101,9 @@ def test_the_tower_s_adapter_lies_on_its_linear_layers_and_not_on_the_projector(
 
 
 def test_what_the_target_adds_to_the_chosen_parts_is_still_refused(tiny_model):
-    with pytest.raises(SettingsError, match=r"outside of the language model .*below language_model, model\.vision_t"):
+    with pytest.raises(
+        SettingsError, match=r"outside of the language model .*below language_model or text_model, model\.v"
+    ):
         adapt(tiny_model, target=rf"{FAMILY}|.*\.linear_1", vision_tower=True)
 
 
