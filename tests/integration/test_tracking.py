@@ -36,15 +36,6 @@ def prepared(tmp_path_factory):
     return prepared_run(tmp_path_factory.mktemp("prepared") / "run", train=20, val=4)
 
 
-@pytest.fixture
-def fresh(prepared, tmp_path):
-    def copy(name):
-        shutil.copytree(prepared.root, tmp_path / name)
-        return type(prepared)(tmp_path / name)
-
-    return copy
-
-
 def trained(layout, **settings):
     code, events = train(layout, **settings)
     assert code == 0, events[-1]

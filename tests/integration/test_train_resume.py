@@ -43,15 +43,6 @@ def prepared(tmp_path_factory):
     return prepared_run(tmp_path_factory.mktemp("prepared") / "run", train=20, val=4)
 
 
-@pytest.fixture
-def fresh(prepared, tmp_path):
-    def copy(name):
-        shutil.copytree(prepared.root, tmp_path / name)
-        return type(prepared)(tmp_path / name)
-
-    return copy
-
-
 @pytest.fixture(scope="module")
 def unbroken(prepared, tmp_path_factory):
     root = tmp_path_factory.mktemp("unbroken") / "run"
