@@ -64,11 +64,11 @@ def test_two_pods_train_together_stop_together_and_go_on_together(cluster, names
     wait_until(saved)
     cluster.run("kubectl", "--namespace", namespace, "delete", "pod", first[1], "--grace-period=0", "--force")
     wait_until(lambda: ends(cluster, namespace))
-    assert ends(cluster, namespace)[0] == (
-        0,
-        75,
-        "node 1 was lost; start all again to go on from the last checkpoint",
-    )
+    number, code, words = ends(cluster, namespace)[0]
+    # Deleted by force a pod still gets a SIGTERM, and may save and say so; if it does not, it is lost.
+    assert (number, code) == ((0, 75) if "node 1 was lost" in words else (0, 68))
+    assert words.startswith("node 1")
+    assert "checkpoint" in words
 
     wait_until(lambda: job(cluster, namespace, "train")["status"].get("completionTime"))
     status = job(cluster, namespace, "train")["status"]
