@@ -8,7 +8,6 @@ grain of 2.5 levels makes 474 KB of them.
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
@@ -34,13 +33,14 @@ def write_film_export(path: Path, frames: int, *, objects: int) -> None:
         objects: Of the sample; a frame sees three of eight on average.
     """
     from sam2vlm.sample import write_sample
+    from sam2vlm.workers import cores
 
     drawn = path.with_suffix(".drawn")
     write_sample(drawn, frames=frames, objects=objects)
     with (
         zipfile.ZipFile(drawn) as source,
         zipfile.ZipFile(path, "w") as target,
-        ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool,
+        ProcessPoolExecutor(cores()) as pool,
     ):
         names = source.namelist()
         pictures = [name for name in names if name.endswith(".png")]

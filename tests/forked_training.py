@@ -150,27 +150,28 @@ def _launch_here(
     stderr: Path,
     arguments: Mapping[str, Any],
     planned: Callable[[], None],
+    others: None,
 ) -> Any:
     from jobs.train import verdicts as told
     from jobs.train import worker
 
-    del threads, grace_seconds, stderr, planned
+    del threads, grace_seconds, stderr, planned, others
     verdicts = scratch / "verdicts"
     verdicts.mkdir()
     given = {**arguments, "verdicts": str(verdicts), "launcher": os.getppid(), "planned": True}
     sys.argv = ["worker", json.dumps(given)]
     os.environ.update({"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes)})
     os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())})
-    others = []
+    children = []
     for rank in range(1, processes):
         child = os.fork()
         if child == 0:
             os.environ.update({"RANK": str(rank), "LOCAL_RANK": str(rank)})
             os._exit(worker.main())
-        others.append(child)
+        children.append(child)
     os.environ.update({"RANK": "0", "LOCAL_RANK": "0"})
     worker.main()
-    for child in others:
+    for child in children:
         os.waitpid(child, 0)
     return told.judge(told.read_verdicts(verdicts), processes=processes, interrupted=False, complaint="in this process")
 

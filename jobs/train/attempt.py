@@ -66,13 +66,14 @@ def train_as_first(attempt: Attempt, phase: PhaseWork) -> Verdict:
             verdict = _plan(attempt)
             if verdict.exit_code != EXIT_OK:
                 return verdict
-            first = FirstNode(
-                attempt.node,
-                fingerprint=phase.fingerprint,
-                folder=phase.layout.root,
-                grace_s=attempt.settings.grace_seconds,
+            others = stack.enter_context(
+                FirstNode(
+                    attempt.node,
+                    fingerprint=phase.fingerprint,
+                    folder=phase.layout.root,
+                    grace_s=attempt.settings.grace_seconds,
+                )
             )
-            others = stack.enter_context(first)
             others.gather()
         start = {"inputs": dict(phase.inputs), "resume_step": _resume_step(attempt, phase)}
         if others is not None:
@@ -148,7 +149,6 @@ def _plan(attempt: Attempt) -> Verdict:
 
 
 def _launch(attempt: Attempt, start: Mapping[str, Any], others: OtherLaunchers | None) -> Verdict:
-    several = {} if others is None else {"others": others}
     with tempfile.TemporaryDirectory() as scratch:
         return launch(
             processes=attempt.config.devices.processes_per_node,
@@ -158,5 +158,5 @@ def _launch(attempt: Attempt, start: Mapping[str, Any], others: OtherLaunchers |
             stderr=attempt.stderr,
             arguments={**start, "model_folder": str(attempt.model_folder), "planned": others is not None},
             planned=attempt.planned,
-            **several,
+            others=others,
         )

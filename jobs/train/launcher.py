@@ -7,28 +7,27 @@ nodes every one has a launcher and a torchrun; ``rendezvous.py`` is how the laun
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import signal
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jobs.train.network import interface_of
 from jobs.train.verdicts import PLANNED, Verdict, judge, read_verdicts
 from sam2vlm.errors import EXIT_TEMPORARY, EXIT_UNFORESEEN
+from sam2vlm.orphans import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from jobs.train.nodes import Node
 
-__all__ = ["OtherLaunchers", "die_with_parent", "launch", "tell_plan"]
+__all__ = ["OtherLaunchers", "launch", "tell_plan"]
 
-PR_SET_PDEATHSIG = 1
 STDERR_TAIL_BYTES = 4000
 # How often a running training is looked at: for the plan's word, and for news of other nodes.
 LOOK_EVERY_S = 0.2
@@ -195,33 +194,6 @@ def _watch(process: subprocess.Popen[bytes], others: OtherLaunchers) -> bool:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(LOOK_EVERY_S)
     return stopped
-
-
-def die_with_parent(*, launcher: int) -> None:
-    """Have the kernel kill this process when its parent dies, and leave at once where that has happened already.
-
-    Otherwise ranks would go on writing into the run's folder after their launcher was killed, while the next one
-    is at work there; or wait half an hour for a rendezvous that is gone. Only Linux knows this; elsewhere nothing is
-    done.
-
-    Args:
-        launcher: The launcher's process id; it is this process's parent (torchrun) or its parent's (a rank).
-    """
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # A rank takes seconds to start; a parent that died before the call above sends no signal any more.
-    parent = os.getppid()
-    if launcher not in {parent, _parent_of(parent)}:
-        os._exit(128 + signal.SIGKILL)
-
-
-def _parent_of(process: int) -> int | None:
-    try:
-        # The name before it may hold blanks and brackets; behind its closing one come the state and the parent.
-        return int(Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
-    except OSError:
-        return None
 
 
 def _environment(threads: int, *, scratch: Path, others: OtherLaunchers | None = None) -> dict[str, str]:

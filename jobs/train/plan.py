@@ -9,7 +9,7 @@ import torch
 
 from sam2vlm.artifacts import read_manifest
 from sam2vlm.config import ModelRegistry
-from sam2vlm.config.gpus import find_gpu
+from sam2vlm.config.gpus import GB, find_gpu
 from sam2vlm.config.memory import HEADROOM
 from sam2vlm.config.plan import speed_of
 from sam2vlm.config.workload import Workload
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FORCE_VARIABLE", "Card", "plan_before_loading", "questions_of", "refuse_what_cannot_fit", "visible_card"]
 
-GB = 1e9
 FORCE_VARIABLE = "SAM2VLM_FORCE_PLAN"
 
 

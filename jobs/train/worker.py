@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from jobs.catalog import known_names
 from jobs.entrypoint import open_run
 from jobs.job_settings import load_settings
-from jobs.train.launcher import die_with_parent
 from jobs.train.settings import TrainSettings, deciding_settings, training_config
 from jobs.train.verdicts import PLANNED, Verdict, leave_verdict
 from sam2vlm.artifacts import PhaseWork
@@ -30,6 +29,7 @@ from sam2vlm.errors import (
     from_os_error,
 )
 from sam2vlm.logs import get_logger
+from sam2vlm.orphans import die_with_parent
 
 if TYPE_CHECKING:
     from sam2vlm.artifacts import RunLayout

@@ -8,7 +8,6 @@ in place.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -17,6 +16,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from sam2vlm.errors import InterruptedRunError
+from sam2vlm.orphans import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,7 +29,6 @@ Result = TypeVar("Result")
 
 # Enough items that a pipe's message costs nothing beside them, few enough that no process is left without work.
 _CHUNK = 16
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 _DONE, _FAILED = True, False
 
 
@@ -161,9 +160,7 @@ def _serve(results: Iterable[Any], there: Connection, parent: int) -> None:
     # Ctrl-C reaches every process of a terminal; the parent alone decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-    if os.getppid() != parent:
-        return
+    die_with_parent(launcher=parent)
     try:
         for result in results:
             there.send((_DONE, result))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from transformers import Gemma3Config, Gemma3Processor, Gemma3TextConfig, SiglipVisionConfig
 from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
 
-from tests.families.tiny import TEXT, Family, tokenizer
+from tests.families.tiny import TEXT, TOWER, Family, tokenizer
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, ProcessorMixin
@@ -55,10 +55,7 @@ def configuration(made: ProcessorMixin) -> PretrainedConfig:
         layer_types=["sliding_attention", "full_attention"],
     )
     vision = SiglipVisionConfig(
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
+        **TOWER,
         image_size=SIDE,
         patch_size=PATCH,
     )

@@ -8,7 +8,7 @@ from transformers import InternVLConfig, InternVLProcessor, InternVLVisionConfig
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 
 from sam2vlm.modeling.without_video import VideoSettings, pictures_only
-from tests.families.tiny import TEXT, Family, tokenizer
+from tests.families.tiny import TEXT, TOWER, Family, tokenizer
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, ProcessorMixin
@@ -47,10 +47,7 @@ def configuration(made: ProcessorMixin) -> PretrainedConfig:
     """Make the model's configuration."""
     words = made.tokenizer
     vision = InternVLVisionConfig(
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
+        **TOWER,
         image_size=[SIDE, SIDE],
         patch_size=[PATCH, PATCH],
     )

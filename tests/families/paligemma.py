@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from transformers import Gemma2Config, PaliGemmaConfig, PaliGemmaProcessor, SiglipVisionConfig
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-from tests.families.tiny import TEXT, Family, tokenizer
+from tests.families.tiny import TEXT, TOWER, Family, tokenizer
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, ProcessorMixin
@@ -39,10 +39,7 @@ def configuration(made: ProcessorMixin) -> PretrainedConfig:
         layer_types=["sliding_attention", "full_attention"],
     )
     vision = SiglipVisionConfig(
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
+        **TOWER,
         image_size=SIDE,
         patch_size=PATCH,
         vision_use_head=False,

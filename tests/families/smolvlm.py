@@ -9,7 +9,7 @@ from transformers.models.smolvlm.configuration_smolvlm import SmolVLMVisionConfi
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
 from sam2vlm.modeling.without_video import VideoSettings, pictures_only
-from tests.families.tiny import TEXT, Family, tokenizer
+from tests.families.tiny import TEXT, TOWER, Family, tokenizer
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, ProcessorMixin
@@ -49,10 +49,7 @@ def configuration(made: ProcessorMixin) -> PretrainedConfig:
     """Make the model's configuration."""
     words = made.tokenizer
     vision = SmolVLMVisionConfig(
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
+        **TOWER,
         image_size=TILE,
         patch_size=PATCH,
     )

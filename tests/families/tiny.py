@@ -32,6 +32,10 @@ TEXT = {
 }
 
 
+#: The vision towers' sizes, where a family has the usual four.
+TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+
+
 @dataclass(frozen=True)
 class Family:
     """One family's tiny model.

@@ -81,7 +81,7 @@ def test_the_ranks_die_with_a_launcher_that_is_killed(tmp_path):
     child = textwrap.dedent(
         f"""
         import os, time, pathlib
-        from jobs.train.launcher import die_with_parent
+        from sam2vlm.orphans import die_with_parent
         die_with_parent(launcher=os.getppid())
         for number in range(1000):
             pathlib.Path({str(mark)!r}).write_text(str(number))
@@ -105,5 +105,5 @@ def test_the_ranks_die_with_a_launcher_that_is_killed(tmp_path):
 @pytest.mark.parametrize(("relation", "code"), [("getppid", 0), ("getpid", 137)])
 def test_a_rank_that_starts_after_its_launcher_died_leaves_at_once(relation, code):
     # Its own number is nobody's among its ancestors, as that of a launcher that is gone.
-    child = f"import os; from jobs.train.launcher import die_with_parent; die_with_parent(launcher=os.{relation}())"
+    child = f"import os; from sam2vlm.orphans import die_with_parent; die_with_parent(launcher=os.{relation}())"
     assert subprocess.run([sys.executable, "-c", child], cwd=Path(__file__).parents[2], check=False).returncode == code

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sam2vlm.errors import SettingsError
 
-__all__ = ["Gpu", "find_gpu", "gpus"]
+__all__ = ["GB", "Gpu", "find_gpu", "gpus"]
 
+#: As makers of cards count: bytes in one.
 GB = 1e9
 
 

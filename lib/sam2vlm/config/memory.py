@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING, Protocol
 
+from sam2vlm.config.gpus import GB
 from sam2vlm.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from sam2vlm.config.model_registry import VisionTower
 
 __all__ = ["GPUS", "ModelShape", "adapter_parameters", "estimate_memory", "simulate_memory"]
-
-GB = 1e9
 
 #: Memory in GB and the cards that have it, smallest first.
 GPUS = (

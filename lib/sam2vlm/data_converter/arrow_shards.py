@@ -8,6 +8,7 @@ no second copy, never more than a batch in memory, and a fingerprint of the cont
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     import datasets
     import pyarrow as pa
-    import xxhash
 
 __all__ = ["DEFAULT_SHARD_BYTES", "SplitWriter", "open_split"]
 
@@ -27,7 +27,6 @@ DEFAULT_SHARD_BYTES = 500_000_000  # the default of datasets' own save_to_disk
 # A batch ends with the first of these; pictures are read one by one, so this bounds the memory.
 _BATCH_BYTES = 16_000_000
 _BATCH_ROWS = 100
-_CHUNK_BYTES = 1 << 20
 
 
 class SplitWriter:
@@ -138,7 +137,8 @@ def open_split(folder: Path, split: str, features: datasets.Features, *, shard_b
     DatasetInfo(features=features).write_to_directory(str(folder))
     content = xxhash.xxh3_64()
     for shard in shards:
-        _add_file(content, shard)
+        with shard.open("rb") as stream:
+            hashlib.file_digest(stream, lambda: content)
     write_json(
         folder / "state.json",
         {
@@ -151,9 +151,3 @@ def open_split(folder: Path, split: str, features: datasets.Features, *, shard_b
             "_split": split,
         },
     )
-
-
-def _add_file(content: xxhash.xxh3_64, path: Path) -> None:
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            content.update(chunk)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from sam2vlm.modeling.parts import base_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -117,5 +119,5 @@ def can_keep_logits(model: PeftModel | PreTrainedModel) -> bool:
     A forward pass that fused kernels have put into it keeps no logits at all in training, and takes no part of a row.
     """
     # An adapted model's own signature says nothing of what its base takes.
-    base = getattr(model, "get_base_model", lambda: model)()
+    base = base_of(model)
     return "forward" not in vars(base) and "logits_to_keep" in inspect.signature(base.forward).parameters

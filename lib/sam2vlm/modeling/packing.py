@@ -14,6 +14,7 @@ import torch
 from torch.utils.data import Dataset
 
 from sam2vlm.modeling.collator import IGNORED, joined_pictures
+from sam2vlm.modeling.parts import base_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -134,8 +135,7 @@ def picture_positions_of(model: nn.Module) -> Callable[..., tuple[Tensor, Tensor
     Args:
         model: Of one of Transformers' classes, adapted or not.
     """
-    base = getattr(model, "get_base_model", lambda: model)()
-    return getattr(getattr(base, "model", None), "get_rope_index", None)
+    return getattr(getattr(base_of(model), "model", None), "get_rope_index", None)
 
 
 def _predicted(line: Sequence[Encoded], length: int) -> Tensor:

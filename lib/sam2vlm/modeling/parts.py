@@ -7,7 +7,7 @@ the families' classes.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LANGUAGE_MODEL",
     "LANGUAGE_MODELS",
+    "base_of",
     "in_language_model",
     "linear_layers",
     "projectors_of",
@@ -34,6 +35,11 @@ LANGUAGE_MODELS = (LANGUAGE_MODEL, "text_model")
 TOWERS = ("vision_tower", "visual", "vision_model")
 #: Qwen's lie inside of their towers.
 PROJECTORS = ("multi_modal_projector", "connector", "language_projection", "merger", "deepstack_merger_list")
+
+
+def base_of(model: Any) -> Any:
+    """Return Transformers' model inside of PEFT's wrapping; a model that has none as it is."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def vision_tower_of(model: PreTrainedModel) -> str:

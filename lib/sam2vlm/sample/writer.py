@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from sam2vlm.sample.layouts import open_layout
 from sam2vlm.sample.scene import make_scene
 from sam2vlm.sample.seeding import stream
 from sam2vlm.sample.things import THINGS
+from sam2vlm.workers import cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -126,7 +126,7 @@ def write_sample(
     )
     maker = FrameMaker(scene, envelope, real_fps, wrong)
     with open_atomic(target, "w+b") as stream_out:
-        tally = _write(stream_out, maker, workers or os.cpu_count() or 1)
+        tally = _write(stream_out, maker, workers or cores())
         spoil_bytes(stream_out, wrong)
     return SampleSummary(
         path=target,

@@ -6,10 +6,11 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from sam2vlm.artifacts.differences import leaves
 from sam2vlm.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from sam2vlm.tracking.predictions import SamplePrediction
@@ -114,7 +115,7 @@ def open_run(
     found = client.get_experiment_by_name(named)
     experiment_id = client.create_experiment(named) if found is None else found.experiment_id
     begun = client.create_run(experiment_id, run_name=run_name).info.run_id
-    parameters = [Param(name, str(value)) for name, value in _flat(settings)]
+    parameters = [Param(name, str(value)) for name, value in leaves(settings)]
     for start in range(0, len(parameters), BATCH):
         client.log_batch(begun, params=parameters[start : start + BATCH])
     return MlflowTracker(client, begun)
@@ -129,11 +130,3 @@ def _there(client: Any, run_id: str) -> bool:
         if error.error_code != UNKNOWN_RUN:
             raise
         return False
-
-
-def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value

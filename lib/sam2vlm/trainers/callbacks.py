@@ -99,6 +99,11 @@ class Sinks:
     progress: TrainingProgress
     trackers: Trackers = field(default_factory=Trackers)
 
+    def tell(self, *, step: int, **figures: float) -> None:
+        """Pass figures on to TensorBoard and the trackers."""
+        self.board.write(step=step, **figures)
+        self.trackers.write(step=step, **figures)
+
     def close(self) -> None:
         """Close all of them but the trackers."""
         for sink in (self.metrics, self.speed, self.predictions, self.board, self.progress):
@@ -183,7 +188,7 @@ class FiguresCallback(TrainerCallback):
             step, named = state.global_step, {f"predictions_{name}": value for name, value in figures.items()}
             for sink in (self._sinks.board, self._sinks.trackers):
                 sink.show(predictions, step=step)
-                sink.write(step=step, **named)
+            self._sinks.tell(step=step, **named)
             self._sinks.predictions.write(step=step, epoch=_epoch(state), **named)
         self._throughput.leave_out()
 
@@ -199,8 +204,7 @@ class FiguresCallback(TrainerCallback):
         if self._sinks is None:
             return
         self._sinks.metrics.write(step=state.global_step, epoch=_epoch(state), eval_loss=loss)
-        self._sinks.board.write(step=state.global_step, eval_loss=loss)
-        self._sinks.trackers.write(step=state.global_step, eval_loss=loss)
+        self._sinks.tell(step=state.global_step, eval_loss=loss)
         self._sinks.progress.evaluated(state.global_step, eval_loss=loss)
 
     def _stepped(self, state: TrainerState, logs: dict[str, float]) -> None:
@@ -234,8 +238,7 @@ class FiguresCallback(TrainerCallback):
         speed = self._throughput.take(step=step, tokens=self._window.useful)
         sinks.metrics.write(step=step, epoch=_epoch(state), **figures)
         sinks.speed.write(step=step, epoch=_epoch(state), **speed)
-        sinks.board.write(step=step, **figures, **speed)
-        sinks.trackers.write(step=step, **figures, **speed)
+        sinks.tell(step=step, **figures, **speed)
         # The progress has a rate of its own, over the whole run.
         told = {name: round(speed[name], 2) for name in ("tokens_per_second", "peak_memory_gib")}
         sinks.progress.report(step, epoch=_epoch(state), **figures, **told)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sam2vlm.annotations.paint_detection import is_painted
+from sam2vlm.errors import DataError
 from sam2vlm.validation.dataset import CheckedDataset
+from sam2vlm.validation.picture_decoding import pixels_of
 from sam2vlm.validation.results import Finding, RuleResult, Severity
 
 if TYPE_CHECKING:
@@ -91,13 +92,12 @@ def _judged(frames: Iterator[Frame]) -> Iterator[tuple[Frame, bool | None]]:
 
 def _is_painted(frame: Frame) -> bool | None:
     """Return whether a frame's picture is painted; None where it cannot be decoded, which other rules tell."""
-    from PIL import Image, UnidentifiedImageError
-
     content = b"" if frame.read_image is None else frame.read_image()
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as picture:
-            pixels = np.asarray(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError):
+        pixels = pixels_of(content)
+    except DataError:
         return None
+    if pixels.ndim == 2:  # noqa: PLR2004  grey
+        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
     masks = [item.mask for item in frame.visible_objects if item.mask is not None]
     return is_painted(pixels, masks, lossless=content.startswith(_PNG))

@@ -13,6 +13,7 @@ from sam2vlm.errors import SettingsError
 from sam2vlm.modeling.devices import DTYPES
 from sam2vlm.modeling.encoding import TOKEN_TYPES
 from sam2vlm.modeling.loading import load_processor
+from sam2vlm.modeling.parts import base_of
 from sam2vlm.modeling.pictures import bound_area
 from sam2vlm.modeling.simulation.families import FAMILIES
 from sam2vlm.modeling.simulation.ledger import StorageLedger
@@ -69,14 +70,14 @@ def show_picture(model: nn.Module, workload: Workload, entry: ModelEntry, folder
     else:
         pictures = family.pictures(entry, workload.max_pixels)
     made = pictures(images=[Image.new("RGB", (width, height))], return_tensors="pt")
-    wanted = inspect.signature(_base(model).forward).parameters
+    wanted = inspect.signature(base_of(model).forward).parameters
     kind = DTYPES[workload.precision]
     inputs = {
         name: values.to("meta", kind) if values.is_floating_point() else values
         for name, values in made.items()
         if name in wanted
     }
-    return ShownPicture(width, height, inputs, _tokens_of(_base(model), inputs))
+    return ShownPicture(width, height, inputs, _tokens_of(base_of(model), inputs))
 
 
 def one_batch(workload: Workload, model: nn.Module, picture: ShownPicture) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def one_batch(workload: Workload, model: nn.Module, picture: ShownPicture) -> di
     Raises:
         SettingsError: The picture takes more tokens than a sample may have.
     """
-    base, batch, tokens = _base(model), workload.batch_size, workload.tokens
+    base, batch, tokens = base_of(model), workload.batch_size, workload.tokens
     if picture.tokens >= tokens:
         raise SettingsError(
             f"a picture of {picture.width} x {picture.height} takes {picture.tokens} tokens, which leaves none for "
@@ -105,7 +106,7 @@ def one_batch(workload: Workload, model: nn.Module, picture: ShownPicture) -> di
     shown = _places(picture.tokens, pictures, tokens)
     ids = torch.ones(batch, tokens, dtype=torch.long)
     # Families' tokens of pictures lie behind those of words, at their vocabulary's end.
-    ids[:, shown] = base.config.image_token_id  # type: ignore[union-attr, assignment]  # nn.Module's attributes
+    ids[:, shown] = base.config.image_token_id
     mask = torch.ones_like(ids)
     if workload.padded:
         mask[min(1, batch - 1) :, -1] = 0
@@ -128,12 +129,6 @@ def _places(picture_tokens: int, pictures: int, tokens: int) -> torch.Tensor:
     """Return where in a row the tokens of its pictures stand; before each picture there is at least one of text."""
     firsts = 1 + torch.arange(pictures) * (tokens // pictures)
     return (firsts[:, None] + torch.arange(picture_tokens)).ravel()
-
-
-def _base(model: nn.Module) -> nn.Module:
-    """Return Transformers' model inside of PEFT's wrapping."""
-    inner: nn.Module = model.get_base_model() if hasattr(model, "get_base_model") else model  # type: ignore[operator]
-    return inner
 
 
 def _tokens_of(model: nn.Module, inputs: dict[str, torch.Tensor]) -> int:
