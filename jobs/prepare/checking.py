@@ -46,7 +46,7 @@ def dataset_of(export: ExportSet, settings: ValidationSettings) -> dict[str, Any
         "metadata": export.metadata,
         "videos": export.videos,
         "dropped": export.dropped,
-        "scans": Scans(export.frames, decode=decodes_pictures(settings)),
+        "scans": Scans(export.frames, decode=decodes_pictures(settings), together=True),
     }
 
 

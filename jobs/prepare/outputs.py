@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Written", "write_card", "write_formats"]
 
-DATASET, LLAVA = "dataset", "llava"
+DATASET, LLAVA, PICTURES, YOLO = "dataset", "llava", "pictures", "yolo"
+# Written in the process beside; together they take about as long as the rest.
+_BESIDE = frozenset({LLAVA, "coco", YOLO})
 # Below it, the second process costs more than it saves.
 _WORTH_A_PROCESS = 200
 
@@ -77,13 +79,15 @@ def write_formats(
 def _written_in_two(
     splits: Mapping[str, Sequence[Frame]], writers: Mapping[str, OutputWriter], ask: Ask
 ) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, Any]]]:
-    """Write the dataset here and everything else in a process beside, which takes about as long.
+    """Write one half of the outputs here and the other in a process beside, which takes about as long.
 
     Both go through the frames for themselves: handing a frame over would cost more than reading it twice.
     """
     frames = sum(map(len, splits.values()))
-    dataset = {name: writer for name, writer in writers.items() if name == DATASET}
-    others = {name: writer for name, writer in writers.items() if name != DATASET}
+    # YOLO's folder has links to the pictures, which have to be there first.
+    apart = _BESIDE | {PICTURES} if YOLO in writers else _BESIDE
+    others = {name: writer for name, writer in writers.items() if name in apart}
+    here = {name: writer for name, writer in writers.items() if name not in apart}
     if not others or frames < _WORTH_A_PROCESS or cores() < 2 or not can_fork():  # noqa: PLR2004  a core for each
         return write_outputs(splits, writers, ask=ask)
     quietly = partial(write_outputs, splits, others, ask=ask, advance=lambda _frames: None)
@@ -93,7 +97,7 @@ def _written_in_two(
             other.check()
             advance(done)
 
-        asked, facts = write_outputs(splits, dataset, ask=ask, advance=step)
+        asked, facts = write_outputs(splits, here, ask=ask, advance=step)
         return asked, facts | other.result()[1]
 
 
@@ -137,7 +141,7 @@ def _writers(
     writers: dict[str, OutputWriter] = {DATASET: DatasetWriter(folder / "dataset", label_names(labels))}
     if set(formats) - {DATASET}:
         # All name these files; LLaVA's are where its own readers look for them.
-        writers["pictures"] = PictureFolder(pictures)
+        writers[PICTURES] = PictureFolder(pictures)
     if LLAVA in formats:
         writers[LLAVA] = LlavaWriter(folder / LLAVA, mix=mix, decimals=settings.instructions.decimals)
     if "coco" in formats:
@@ -148,6 +152,6 @@ def _writers(
             pictures=f"../{LLAVA}/{IMAGES}",
             boxes=box_convention(settings.outputs.messages_family),
         )
-    if "yolo" in formats:
-        writers["yolo"] = YoloWriter(folder / "yolo", category_names(labels), pictures=pictures)
+    if YOLO in formats:
+        writers[YOLO] = YoloWriter(folder / "yolo", category_names(labels), pictures=pictures)
     return writers

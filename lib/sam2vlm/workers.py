@@ -8,6 +8,7 @@ in place.
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -116,7 +117,12 @@ class _Process:
         # A daemon, so that it is ended even where nobody leaves the block.
         self._process = forking.Process(target=_serve, args=(results, there, os.getpid()), daemon=True)
         self._message: tuple[bool, Any] | None = None
-        self._process.start()
+        # The collector would look at everything that was there before, and so copy its pages into every process.
+        gc.freeze()
+        try:
+            self._process.start()
+        finally:
+            gc.unfreeze()
         there.close()
 
     def __enter__(self) -> Self:

@@ -8,11 +8,12 @@ import importlib.metadata
 import json
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sam2vlm import __version__
-from sam2vlm.artifacts.atomic import canonical_json, publish_folder, write_json
+from sam2vlm.artifacts.atomic import canonical_json, publish_folder, sync_tree, write_json
 from sam2vlm.artifacts.differences import differences
 from sam2vlm.artifacts.manifest import (
     Counts,
@@ -88,11 +89,16 @@ class PhaseWork:
             facts: What later phases need of this one.
             exclude: Shell patterns of files that are no outputs (logs, states that only a resume reads).
         """
+        # The disk writes while the digests are made; what is published is synchronised again, which then costs nothing.
+        with ThreadPoolExecutor(1, thread_name_prefix="sync") as pool:
+            synced = pool.submit(sync_tree, self.folder)
+            outputs = records_of(self.folder, exclude=("manifest.json", STARTED, *exclude))
+            synced.result()
         manifest = Manifest(
             phase=self.name,
             fingerprint=self.fingerprint,
             inputs=dict(self.inputs),
-            outputs=records_of(self.folder, exclude=("manifest.json", STARTED, *exclude)),
+            outputs=outputs,
             settings=dict(self.settings),
             seed=self.seed,
             versions=_versions(),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sam2vlm.annotations.runs import Runs
     from sam2vlm.annotations.types import Frame, ObjectAnnotation
 
-__all__ = ["scan_objects"]
+__all__ = ["ObjectScan", "scan_objects"]
 
 # Enough masks to make array operations worth their call, few enough to stay within some 20 MB.
 CHUNK_OBJECTS = 256
@@ -41,10 +41,10 @@ def scan_objects(frames: Sequence[Frame]) -> ObjectTable:
         frames: Each video's by ascending frame index: a frame is compared with the one before it where that is the
             same video's and earlier.
     """
-    building = _Building()
+    scan = ObjectScan()
     for frame in track(frames, "measuring masks", "frames", total=len(frames)):
-        building.add(frame)
-    return building.finished()
+        scan.add(frame)
+    return scan.finished()
 
 
 class _GrowingRows:
@@ -68,8 +68,8 @@ class _GrowingRows:
 
 
 @dataclass(slots=True)
-class _Building:
-    """A table that grows by chunks of frames."""
+class ObjectScan:
+    """A table that grows frame by frame; see :func:`scan_objects`."""
 
     videos: dict[str, int] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
@@ -85,12 +85,14 @@ class _Building:
     waiting: int = 0
 
     def add(self, frame: Frame) -> None:
+        """Take the next frame; it is measured with those around it."""
         self.chunk.append(frame)
         self.waiting += len(frame.objects)
         if self.waiting >= CHUNK_OBJECTS or len(self.chunk) >= CHUNK_OBJECTS:
             self._flush()
 
     def finished(self) -> ObjectTable:
+        """Measure what waits and return the table."""
         self._flush()
         return ObjectTable(
             videos=tuple(self.videos),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from sam2vlm.errors import DataError
 from sam2vlm.validation.dataset import CheckedDataset
 from sam2vlm.validation.picture_decoding import pixels_of
 from sam2vlm.validation.results import Finding, RuleResult, Severity
+from sam2vlm.workers import cores, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["painted_overlay_check"]
 
 _PNG = b"\x89PNG"
-# Half of the work is done with the interpreter locked, so that more threads would wait for one another.
-_AT_ONCE = 2
 
 
 def painted_overlay_check(
@@ -43,7 +41,8 @@ def painted_overlay_check(
     data = CheckedDataset.of(dataset)
     looked = 0
     painted: list[Frame] = []
-    for frame, found in _judged(_spread(data.frames, max_pictures)):
+    frames = list(_spread(data.frames, max_pictures))
+    for frame, found in zip(frames, spread(_is_painted, frames, workers=cores()), strict=True):
         looked += found is not None
         if found:
             painted.append(frame)
@@ -81,13 +80,6 @@ def _spread(frames: Sequence[Frame], at_most: int) -> Iterator[Frame]:
 def _first(frames: Iterator[Frame]) -> list[Frame]:
     frame = next(frames, None)
     return [] if frame is None else [frame]
-
-
-def _judged(frames: Iterator[Frame]) -> Iterator[tuple[Frame, bool | None]]:
-    """Yield each frame with what is to be said of it; a few at a time, over all cores."""
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="overlays") as pool:
-        while some := list(itertools.islice(frames, 4 * _AT_ONCE)):
-            yield from zip(some, pool.map(_is_painted, some), strict=True)
 
 
 def _is_painted(frame: Frame) -> bool | None:

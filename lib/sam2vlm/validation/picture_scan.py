@@ -12,7 +12,7 @@ from sam2vlm.validation.picture_facts import DIGEST_BYTES, PictureFacts, content
 from sam2vlm.workers import cores, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -80,7 +80,13 @@ class PictureScan:
             self.faults[position] = facts.fault
 
 
-def scan_pictures(frames: Sequence[Frame], *, workers: int | None = None, decode: bool = True) -> PictureScan:
+def scan_pictures(
+    frames: Sequence[Frame],
+    *,
+    workers: int | None = None,
+    decode: bool = True,
+    meanwhile: Callable[[], object] | None = None,
+) -> PictureScan:
     """Read each frame's picture once and measure it.
 
     Args:
@@ -88,6 +94,7 @@ def scan_pictures(frames: Sequence[Frame], *, workers: int | None = None, decode
         workers: Processes (see :func:`sam2vlm.workers.spread`), each with one picture in memory; None for one a
             processor core, sixteen at most, beyond which the disk is what limits.
         decode: Without, pictures are only read for their digest.
+        meanwhile: Called once a frame, for work of this process's own: it has little to do but wait.
 
     Raises:
         DataError: A picture's bytes cannot be read. One that cannot be decoded is no error here; it has a fault.
@@ -98,6 +105,8 @@ def scan_pictures(frames: Sequence[Frame], *, workers: int | None = None, decode
         for position, facts in enumerate(spread(partial(_facts, decode=decode), frames, workers=workers)):
             if facts is not None:
                 scan.put(position, facts)
+            if meanwhile is not None:
+                meanwhile()
             advance(1)
     return scan
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sam2vlm.validation.object_scan import scan_objects
+from sam2vlm.validation.object_scan import ObjectScan, scan_objects
 from sam2vlm.validation.picture_scan import scan_pictures
 
 if TYPE_CHECKING:
@@ -25,17 +25,22 @@ class Scans:
         frames: In the dataset's order.
         workers: Processes that read pictures; None for one a processor core.
         decode: Whether any rule looks at pictures; without, they are only read for their digests.
+        together: Make both scans at once, for a dataset that needs both: masks are measured here while other processes
+            read pictures.
     """
 
-    def __init__(self, frames: Sequence[Frame], *, workers: int | None = None, decode: bool = True) -> None:
+    def __init__(
+        self, frames: Sequence[Frame], *, workers: int | None = None, decode: bool = True, together: bool = False
+    ) -> None:
         self.frames = frames
         self._workers = workers
         self._decode = decode
+        self._together = together
 
     @cached_property
     def table(self) -> ObjectTable:
         """Every frame and object; measured when first asked for."""
-        return scan_objects(self.frames)
+        return self._both[0] if self._together else scan_objects(self.frames)
 
     @cached_property
     def pictures(self) -> PictureScan:
@@ -44,4 +49,17 @@ class Scans:
         Raises:
             DataError: A picture's bytes cannot be read.
         """
+        if self._together:
+            return self._both[1]
         return scan_pictures(self.frames, workers=self._workers, decode=self._decode)
+
+    @cached_property
+    def _both(self) -> tuple[ObjectTable, PictureScan]:
+        objects, frames = ObjectScan(), iter(self.frames)
+        pictures = scan_pictures(
+            self.frames,
+            workers=self._workers,
+            decode=self._decode,
+            meanwhile=lambda: objects.add(next(frames)),
+        )
+        return objects.finished(), pictures

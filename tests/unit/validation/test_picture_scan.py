@@ -70,6 +70,21 @@ def test_all_rules_together_read_each_picture_once(made):
     assert source.read == [1] * 6
 
 
+def test_both_scans_at_once_find_what_each_finds_for_itself(made):
+    frames = Source(60).frames(made)
+    apart, together = Scans(frames, workers=2), Scans(frames, workers=2, together=True)
+    assert together.table.frames.tolist() == apart.table.frames.tolist()
+    assert together.table.objects.tobytes() == apart.table.objects.tobytes()
+    assert [together.pictures[at] for at in range(60)] == [apart.pictures[at] for at in range(60)]
+
+
+def test_both_scans_at_once_read_each_picture_once(made):
+    source = Source(6)
+    scans = Scans(source.frames(made), together=True)
+    assert len(scans.table.frames) == len(scans.pictures) == 6
+    assert source.read == [1] * 6
+
+
 def test_without_a_rule_that_needs_pixels_nothing_is_decoded(made, monkeypatch):
     source = Source(3)
     monkeypatch.setattr(Image, "open", lambda *_args, **_options: pytest.fail("a picture was decoded"))
