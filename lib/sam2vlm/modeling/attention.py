@@ -67,4 +67,5 @@ def attention_of(config: PretrainedConfig, *, asked: str) -> dict[str, str]:
     classes: Any = MODEL_MAPPING
     text = classes.get(type(config.get_text_config()), None)
     plain = asked == SDPA and text is not None and not text._supports_sdpa  # noqa: SLF001  Transformers' own answer
-    return {"": asked, "text_config": EAGER} if plain else {"": asked}
+    # Each part by its name: one that is left out takes what Transformers takes by default.
+    return dict.fromkeys(("", *config.sub_configs), asked) | ({"text_config": EAGER} if plain else {})

@@ -44,6 +44,12 @@ def test_the_packaged_model_loads_and_answers(tiny_model, processor):
     assert torch.isfinite(logits).all()
 
 
+def test_every_part_attends_as_it_is_asked_to(tiny_source):
+    config = load_model(tiny_source, class_name=CLASS, dtype=torch.float32, attention="eager").config
+    parts = (config, config.text_config, config.vision_config)
+    assert [part._attn_implementation for part in parts] == ["eager"] * 3
+
+
 def test_no_path_of_this_machine_stays_in_the_configuration(copied):
     model = load(copied)
     assert model.name_or_path == "mine"

@@ -87,6 +87,6 @@ def test_an_answer_is_read_while_it_is_given_as_while_it_is_learnt(model, proces
 def test_attention_is_computed_as_the_models_classes_can(source):
     config = read_config(source.folder, name="paligemma", class_name=PALIGEMMA.class_name)
     # Gemma 2 caps its scores, and torch's fused kernel does not.
-    assert attention_of(config, asked="sdpa") == {"": "sdpa", "text_config": "eager"}
+    assert attention_of(config, asked="sdpa") == {"": "sdpa", "text_config": "eager", "vision_config": "sdpa"}
     with pytest.raises(SettingsError, match="leave out which tokens of this family see later ones; choose sdpa"):
         attention_of(config, asked="flash_attention_2")
