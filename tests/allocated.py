@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-__all__ = ["peak_of_a_real_step"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["peak_of", "peak_of_a_real_step"]
 
 
 def peak_of_a_real_step(model: nn.Module, batch: dict[str, Any]) -> int:
@@ -27,14 +30,19 @@ def peak_of_a_real_step(model: nn.Module, batch: dict[str, Any]) -> int:
     state = [value for values in optimizer.state.values() for value in values.values()]
     held = [*model.parameters(), *model.buffers(), *state, *(v for v in batch.values() if isinstance(v, torch.Tensor))]
     before = sum(storage.nbytes() for storage in {s._cdata: s for s in map(_storage, held)}.values())
+    return before + peak_of(lambda: _step(model, batch, optimizer))
+
+
+def peak_of(run: Callable[[], object]) -> int:
+    """Return the highest number of bytes that were allocated at once while something ran, beyond those before."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        _step(model, batch, optimizer)
+        run()
     events: Any = profiler.profiler.kineto_results.events()
     now = highest = 0
     for event in sorted((event for event in events if event.name() == "[memory]"), key=lambda event: event.start_ns()):
         now += event.nbytes()
         highest = max(highest, now)
-    return before + highest
+    return highest
 
 
 def _step(model: nn.Module, batch: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:

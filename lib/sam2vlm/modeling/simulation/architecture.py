@@ -13,12 +13,13 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from sam2vlm.config.model_registry import ModelRegistry
 from sam2vlm.errors import SettingsError
+from sam2vlm.modeling.attention import SDPA, attention_of
 from sam2vlm.modeling.checkpointing import checkpoint_activations
 from sam2vlm.modeling.devices import DTYPES
 from sam2vlm.modeling.freezing import learn_parts
 from sam2vlm.modeling.loading import read_config
 from sam2vlm.modeling.lora import add_lora
-from sam2vlm.modeling.parts import LANGUAGE_MODEL
+from sam2vlm.modeling.parts import LANGUAGE_MODELS
 from sam2vlm.modeling.simulation.families import FAMILIES
 from sam2vlm.modeling.simulation.kernels import fused_attention, quantize
 
@@ -80,14 +81,14 @@ def build_model(workload: Workload, folder: Path | None = None) -> nn.Module:
         warnings.simplefilter("ignore", FutureWarning)
         # The way that from_pretrained takes behind its loading; a class called by itself would ignore the type.
         model: PreTrainedModel = getattr(transformers, entry.class_name)._from_config(  # noqa: SLF001
-            config, dtype=dtype, attn_implementation=fused_attention(workload.device)
+            config, dtype=dtype, attn_implementation=_attending(config, workload.device, SDPA)
         )
         # Afterwards: Transformers would look for the package, which is no part of the simulation.
-        model.config._attn_implementation = fused_attention(workload.device, workload.attention)  # noqa: SLF001
+        model.config._attn_implementation = _attending(config, workload.device, workload.attention)  # noqa: SLF001
         # As the loading of a real one leaves it (sam2vlm.modeling.loading).
         model.name_or_path = model.config._name_or_path = workload.model  # noqa: SLF001
         if workload.method == "qlora":
-            quantize(model, below=LANGUAGE_MODEL)
+            quantize(model, below=LANGUAGE_MODELS)
         adapted: nn.Module = model
         if workload.adapted:
             adapted = add_lora(
@@ -110,3 +111,8 @@ def build_model(workload: Workload, folder: Path | None = None) -> nn.Module:
         whole, tower = workload.gradient_checkpointing, workload.vision_gradient_checkpointing
         checkpoint_activations(model, language_model=whole, vision_tower=whole if tower is None else tower)
     return adapted.train()
+
+
+def _attending(config: PretrainedConfig, device: str, asked: str) -> dict[str, str]:
+    """Return how each part of a model attends, as its configuration takes it, with the device's kernels under it."""
+    return {part: fused_attention(device, name) for part, name in attention_of(config, asked=asked).items()}

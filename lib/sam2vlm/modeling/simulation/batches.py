@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["ShownPicture", "one_batch", "show_picture"]
 
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
+#: SmolVLM's whole numbers of every pixel, 36 MB of them for one large picture. All are yes: its tiles are always full.
+OF_EVERY_PIXEL = "pixel_attention_mask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,9 @@ class ShownPicture:
     Attributes:
         width: Of the picture, in pixels.
         height: Of the picture, in pixels.
-        inputs: By the names of the model's arguments: ``pixel_values`` on the meta device, of the weights' type; what
-            says how it was cut (``image_grid_thw``, ``image_sizes``), with its values.
+        inputs: By the names of the model's arguments: ``pixel_values`` on the meta device, of the weights' type, and
+            what else says something of each pixel; what says how it was cut (``image_grid_thw``, ``image_sizes``),
+            with its values.
         tokens: How many of a sample's tokens it takes.
     """
 
@@ -72,11 +75,7 @@ def show_picture(model: nn.Module, workload: Workload, entry: ModelEntry, folder
     made = pictures(images=[Image.new("RGB", (width, height))], return_tensors="pt")
     wanted = inspect.signature(base_of(model).forward).parameters
     kind = DTYPES[workload.precision]
-    inputs = {
-        name: values.to("meta", kind) if values.is_floating_point() else values
-        for name, values in made.items()
-        if name in wanted
-    }
+    inputs = {name: _as_shown(name, values, kind) for name, values in made.items() if name in wanted}
     return ShownPicture(width, height, inputs, _tokens_of(base_of(model), inputs))
 
 
@@ -93,6 +92,7 @@ def one_batch(workload: Workload, model: nn.Module, picture: ShownPicture) -> di
         SettingsError: The picture takes more tokens than a sample may have.
     """
     base, batch, tokens = base_of(model), workload.batch_size, workload.tokens
+    family = FAMILIES[type(base).__name__]
     if picture.tokens >= tokens:
         raise SettingsError(
             f"a picture of {picture.width} x {picture.height} takes {picture.tokens} tokens, which leaves none for "
@@ -111,18 +111,25 @@ def one_batch(workload: Workload, model: nn.Module, picture: ShownPicture) -> di
     if workload.padded:
         mask[min(1, batch - 1) :, -1] = 0
     inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
+    kept = workload.answer_tokens or tokens - picture.tokens
     for name in TOKEN_TYPES:
         if name in wanted:
             inputs[name] = torch.zeros_like(ids)
-            inputs[name][:, shown] = 1
-    kept = workload.answer_tokens or tokens - picture.tokens
+            # The first column whose logits are kept is not the answer's: it predicts it.
+            inputs[name][:, slice(tokens - kept + 1, None) if family.marks_answers else shown] = 1
     if "logits_to_keep" in wanted:
         inputs["logits_to_keep"] = kept
         inputs["labels"] = ids[:, -kept:].clone()
     else:
         inputs["labels"] = ids.clone()
     inputs |= {name: torch.cat([values] * (batch * pictures)) for name, values in picture.inputs.items()}
-    return inputs | FAMILIES[type(base).__name__].also(base, inputs)
+    return inputs | family.also(base, inputs)
+
+
+def _as_shown(name: str, values: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
+    if values.is_floating_point():
+        return values.to("meta", kind)
+    return values.to("meta") if name == OF_EVERY_PIXEL else values
 
 
 def _places(picture_tokens: int, pictures: int, tokens: int) -> torch.Tensor:

@@ -6,10 +6,12 @@ registered size is a test.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from transformers import (
     CLIPVisionConfig,
+    Gemma2Config,
     Gemma3Config,
     Gemma3TextConfig,
     InternVLConfig,
@@ -19,23 +21,40 @@ from transformers import (
     LlavaNextConfig,
     LlavaOnevisionConfig,
     MistralConfig,
+    PaliGemmaConfig,
     PretrainedConfig,
     Qwen2_5_VLConfig,
     Qwen2Config,
     Qwen2VLConfig,
     Qwen3VLConfig,
     SiglipVisionConfig,
+    SmolVLMConfig,
 )
+from transformers.models.smolvlm.configuration_smolvlm import SmolVLMVisionConfig
 
 if TYPE_CHECKING:
     from sam2vlm.config.model_registry import ModelEntry
 
-__all__ = ["gemma3", "internvl", "llava", "llava_next", "llava_onevision", "qwen2_5_vl", "qwen2_vl", "qwen3_vl"]
+__all__ = [
+    "SMOLVLM_TILES_ACROSS",
+    "gemma3",
+    "internvl",
+    "llava",
+    "llava_next",
+    "llava_onevision",
+    "paligemma",
+    "qwen2_5_vl",
+    "qwen2_vl",
+    "qwen3_vl",
+    "smolvlm",
+]
 
 #: Which of Qwen3-VL's tower's layers also reach the language model's first ones, by the tower's depth.
 DEEPSTACK = {24: [5, 11, 17], 27: [8, 16, 24]}
 #: InternViT-6B normalizes queries and keys; the smaller tower does not.
 LARGE_INTERNVIT = 45
+#: SmolVLM2 brings a picture's longer side to that of four tiles.
+SMOLVLM_TILES_ACROSS = 4
 
 
 def llava(entry: ModelEntry) -> PretrainedConfig:
@@ -123,6 +142,32 @@ def gemma3(entry: ModelEntry) -> PretrainedConfig:
         vision_config=SiglipVisionConfig(**_square_tower(entry), vision_use_head=False),
         mm_tokens_per_image=entry.image_tokens,
         image_token_index=_picture_token(entry),
+    )
+
+
+def smolvlm(entry: ModelEntry) -> PretrainedConfig:
+    """SmolVLM2: Llama and SigLIP. So many patches across become one as a square's tiles and its whole then fill."""
+    tiles = SMOLVLM_TILES_ACROSS**2 + 1
+    patches = (entry.vision.image_size // entry.vision.patch_size) ** 2
+    return SmolVLMConfig(
+        text_config=LlamaConfig(**_text(entry)),
+        vision_config=SmolVLMVisionConfig(**_square_tower(entry)),
+        image_token_id=_picture_token(entry),
+        scale_factor=math.isqrt(patches * tiles // entry.image_tokens),
+        tie_word_embeddings=entry.tied,
+    )
+
+
+def paligemma(entry: ModelEntry) -> PretrainedConfig:
+    """PaliGemma 2: Gemma 2, in which every other layer looks back 4096 tokens; SigLIP without its pooling head."""
+    return PaliGemmaConfig(
+        text_config=Gemma2Config(**_text(entry), head_dim=_head_dim(entry), sliding_window=4096),
+        vision_config=SiglipVisionConfig(**_square_tower(entry), vision_use_head=False),
+        image_token_index=_picture_token(entry),
+        projection_dim=entry.hidden,
+        hidden_size=entry.hidden,
+        vocab_size=entry.vocab,
+        tie_word_embeddings=entry.tied,
     )
 
 

@@ -18,8 +18,11 @@ from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2Im
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import LlavaOnevisionImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
 from sam2vlm.modeling.simulation import configurations
+from sam2vlm.modeling.simulation.tiles import without_blank_tiles
 from sam2vlm.modeling.simulation.windows import one_stretch
 
 if TYPE_CHECKING:
@@ -46,13 +49,16 @@ class SimulatedFamily:
         pictures: Makes the family's processor of pictures for (entry, largest area in pixels).
         usual: Returns the width and height in pixels of a picture that takes the registered number of image tokens,
             for the largest area in pixels.
-        also: Returns further arguments of the model for (model, batch), where its own would be slow to follow.
+        also: Returns further arguments of the model for (model, batch), where its own would be slow to follow; or
+            prepares the model for what it reads of a picture's values.
+        marks_answers: Whether the tokens' types tell the answer instead of the picture.
     """
 
     config: Callable[[ModelEntry], PretrainedConfig]
     pictures: Callable[[ModelEntry, int], Any]
     usual: Callable[[int], tuple[int, int]]
     also: Callable[[Any, dict[str, Any]], dict[str, Any]] = lambda _model, _inputs: {}
+    marks_answers: bool = False
 
 
 def _square(entry: ModelEntry) -> dict[str, int]:
@@ -61,6 +67,13 @@ def _square(entry: ModelEntry) -> dict[str, int]:
 
 def _cropped(entry: ModelEntry) -> dict[str, Any]:
     return {"size": {"shortest_edge": entry.vision.image_size}, "crop_size": _square(entry)}
+
+
+def _smolvlm_pictures(entry: ModelEntry, _: int) -> Any:
+    side = entry.vision.image_size
+    return SmolVLMImageProcessorPil(
+        size={"longest_edge": configurations.SMOLVLM_TILES_ACROSS * side}, max_image_size={"longest_edge": side}
+    )
 
 
 def _qwen_pictures(entry: ModelEntry, max_pixels: int) -> Any:
@@ -110,5 +123,17 @@ FAMILIES = {
         config=configurations.gemma3,
         pictures=lambda entry, _: Gemma3ImageProcessorPil(size=_square(entry)),
         usual=lambda _: (896, 896),
+    ),
+    "SmolVLMForConditionalGeneration": SimulatedFamily(
+        config=configurations.smolvlm,
+        pictures=_smolvlm_pictures,
+        usual=lambda _: (1536, 1536),
+        also=without_blank_tiles,
+    ),
+    "PaliGemmaForConditionalGeneration": SimulatedFamily(
+        config=configurations.paligemma,
+        pictures=lambda entry, _: SiglipImageProcessorPil(size=_square(entry)),
+        usual=lambda _: (448, 448),
+        marks_answers=True,
     ),
 }

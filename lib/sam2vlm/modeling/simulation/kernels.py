@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -14,6 +14,9 @@ from transformers.masking_utils import flash_attention_mask, sdpa_mask
 from sam2vlm.config.memory import NF4_BYTES
 from sam2vlm.modeling.attention import FLASH
 from sam2vlm.modeling.simulation.windows import as_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 __all__ = ["FusedAttention", "Nf4Linear", "fused_attention", "quantize"]
 
@@ -184,17 +187,17 @@ class _Unpacked(torch.autograd.Function):
         return gradient @ gradient.new_empty(context.shape), None
 
 
-def quantize(model: nn.Module, *, below: str, keep: frozenset[str] = frozenset({"lm_head"})) -> None:
+def quantize(model: nn.Module, *, below: Collection[str], keep: frozenset[str] = frozenset({"lm_head"})) -> None:
     """Put projections in four bits in the place of a module's own.
 
     Args:
         model: On the meta device.
-        below: Only modules with this part in their name: the language model; tower and projector keep theirs.
+        below: Only modules with one of these parts in their name: the language model; tower and projector keep theirs.
         keep: Names that stay as they are.
     """
     for name, module in list(model.named_modules()):
         parts = name.split(".")
-        if type(module) is nn.Linear and below in parts and parts[-1] not in keep:
+        if type(module) is nn.Linear and not set(below).isdisjoint(parts) and parts[-1] not in keep:
             setattr(model.get_submodule(".".join(parts[:-1])), parts[-1], Nf4Linear(module))
 
 

@@ -21,7 +21,7 @@ PARTS = ("weights", "adapter", "gradients", "optimizer", "activations", "logits"
 ASKS_FOR_A_VALUE = torch.ops.aten._local_scalar_dense.default  # noqa: SLF001  the operator behind item()
 COPIES_ELSEWHERE = torch.ops.aten._to_copy.default  # noqa: SLF001  the operator behind to()
 BY_INDEX = {torch.ops.aten.index.Tensor, torch.ops.aten.index_put.default, torch.ops.aten.index_put_.default}
-META = torch.device("meta")
+META, CPU = torch.device("meta"), torch.device("cpu")
 
 
 class StorageLedger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
@@ -34,8 +34,9 @@ class StorageLedger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
 
     Tokens, grids of patches and masks of padding are real tensors on the CPU: the models read their values to cut
     pictures, to place tokens and to count them, and a meta tensor has none. Whole numbers that a model sends to its
-    own device stay where their values are; where they meet weights and activations (an embedding, an index), the
-    operator sees their shapes, and what it returns has a shape alone. Their bytes count like others.
+    own device stay where their values are, and so do shapes that it sends to theirs: it has both on one device. Where
+    they meet weights and activations (an embedding, an index), the operator sees their shapes, and what it returns has
+    a shape alone. Their bytes count like others.
 
     Questions about a meta tensor's yes or no are answered with yes; what is asked of the batch itself is answered
     from its values. Other values cannot be read.
@@ -103,6 +104,10 @@ class StorageLedger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
     def _run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, int, bool]:
         if func is COPIES_ELSEWHERE and _stays(args[0], kwargs):
             kwargs = {**kwargs, "device": args[0].device}
+        elif func is COPIES_ELSEWHERE and args[0].is_meta and kwargs.get("device") == CPU:
+            if kwargs.get("dtype") in (None, args[0].dtype):
+                return torch.ops.aten.alias.default(args[0]), 0, False
+            kwargs = {**kwargs, "device": META}
         if func in BY_INDEX:
             args = _places(args)
         return *run_on_meta(func, *_shapes_alone(args, kwargs)), True
