@@ -66,30 +66,8 @@ def prepare(
     extension = None if sources.earlier is None else extend(exports, sources.earlier)
     export = exports if extension is None else extension.exports
     log.info("read", frames=len(export.frames), dialect=export.metadata.dialect, evidence=export.metadata.evidence)
-    dataset = dataset_of(export, settings.validation)
-    results = check_export(dataset, settings.validation)
-    log.info("checked", status=results.status.value, **{rule.rule_id: rule.status.value for rule in results.rules})
     name = dataset_name(export) if extension is None else f"version {extension.number}"
-    require = partial(
-        require_fit,
-        level=settings.validation.level,
-        frames=export.frames,
-        name=name,
-        source=source,
-        logs=phase.layout.logs,
-        report=settings.report,
-    )
-    require(results)
-    splits = (
-        split_frames(export.frames, splitter, source=source, videos=export.videos, same_video=export.same_video)
-        if extension is None
-        else extension.split(splitter, source=source)
-    )
-    results = check_splits(results, dataset, splits.frames, settings.validation)
-    # Once more, for what only the splits show.
-    require(results)
-    log.info("split", strategy=splits.config.strategy, **{name: len(frames) for name, frames in splits.frames.items()})
-
+    results, splits = _checked_splits(phase, settings, export, extension, name=name, source=source, splitter=splitter)
     asking = plan_questions(splits.frames, phase.folder, mix, settings.instructions)
     written = write_formats(asking.splits, phase.folder, settings, mix=asking.mix, ask=asking.mix.for_frame)
     asked = written.asked
@@ -132,6 +110,42 @@ def prepare(
     )
     log.info("prepared", folder=str(phase.layout.phase(phase.name)), **manifest.counts.model_dump())
     return manifest
+
+
+def _checked_splits(
+    phase: PhaseWork,
+    settings: PrepareSettings,
+    export: ExportSet,
+    extension: Extension | None,
+    *,
+    name: str,
+    source: str,
+    splitter: Splitter,
+) -> tuple[ValidationResults, Splits]:
+    """Run the rules, split, and run what only splits can break; the scans' memory is free when this is done."""
+    log = get_logger(phase.name)
+    dataset = dataset_of(export, settings.validation)
+    results = check_export(dataset, settings.validation)
+    log.info("checked", status=results.status.value, **{rule.rule_id: rule.status.value for rule in results.rules})
+    require = partial(
+        require_fit,
+        level=settings.validation.level,
+        frames=export.frames,
+        name=name,
+        source=source,
+        logs=phase.layout.logs,
+        report=settings.report,
+    )
+    require(results)
+    splits = (
+        split_frames(export.frames, splitter, source=source, videos=export.videos, same_video=export.same_video)
+        if extension is None
+        else extension.split(splitter, source=source)
+    )
+    results = check_splits(results, dataset, splits.frames, settings.validation)
+    require(results)
+    log.info("split", strategy=splits.config.strategy, **{name: len(frames) for name, frames in splits.frames.items()})
+    return results, splits
 
 
 def _counts(export: ExportSet, splits: Splits, extension: Extension | None) -> Counts:

@@ -8,6 +8,7 @@ in place.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import multiprocessing
 import os
@@ -117,6 +118,7 @@ class _Process:
         # A daemon, so that it is ended even where nobody leaves the block.
         self._process = forking.Process(target=_serve, args=(results, there, os.getpid()), daemon=True)
         self._message: tuple[bool, Any] | None = None
+        _free_unused_memory()
         # The collector would look at everything that was there before, and so copy its pages into every process.
         gc.freeze()
         try:
@@ -159,6 +161,13 @@ class _Process:
             )
             return _FAILED, lost
         return message
+
+
+def _free_unused_memory() -> None:
+    """Give back what glibc keeps of freed memory: a forked process and its parent would each fill their own copy."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _serve(results: Iterable[Any], there: Connection, parent: int) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass, field
+from array import array
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sam2vlm.data_converter.entry_names import place_of
 from sam2vlm.errors import DataError
 
 if TYPE_CHECKING:
@@ -31,14 +33,21 @@ class ArchiveLimits:
     json_bytes: int = 1_000_000_000
 
 
-@dataclass(slots=True)
 class ByteBudget:
-    """Bytes that came out so far; an entry that is read again counts once."""
+    """Bytes that came out so far; an entry that is read again counts once.
 
-    path: Path
-    limit: int
-    sizes: dict[str, int] = field(default_factory=dict)
-    total: int = 0
+    Args:
+        path: The archive.
+        limit: Of all entries together, bytes.
+        names: Of the entries, sorted.
+    """
+
+    def __init__(self, path: Path, limit: int, names: tuple[str, ...]) -> None:
+        self._path = path
+        self._limit = limit
+        self._names = names
+        self._sizes = array("Q", bytes(8 * len(names)))
+        self._total = 0
 
     def spend(self, name: str, size: int) -> None:
         """Count an entry's bytes, so many of which have come out so far.
@@ -46,17 +55,18 @@ class ByteBudget:
         Raises:
             DataError: All entries together passed the limit.
         """
-        before = self.sizes.get(name, 0)
+        place = place_of(self._names, name)
+        before = self._sizes[place]
         if size <= before:
             return
-        self.sizes[name] = size
-        self.total += size - before
-        if self.total > self.limit:
+        self._sizes[place] = size
+        self._total += size - before
+        if self._total > self._limit:
             raise DataError(
                 f"unpacks to more than the limit, at {name}",
-                source=self.path,
-                expected=f"at most {self.limit} bytes",
-                found=f"{self.total} bytes and more",
+                source=self._path,
+                expected=f"at most {self._limit} bytes",
+                found=f"{self._total} bytes and more",
             )
 
 

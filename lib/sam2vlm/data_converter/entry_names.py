@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from sam2vlm.errors import DataError
@@ -17,6 +18,7 @@ __all__ = [
     "is_litter",
     "is_picture",
     "picture_index",
+    "place_of",
     "text_name",
     "unix_kind",
 ]
@@ -120,6 +122,18 @@ def is_in_picture_folder(name: str, root: str) -> bool:
 def unix_kind(external_attributes: int) -> int:
     """Return the file type bits of a ZIP entry's Unix mode, 0 where it has none."""
     return stat.S_IFMT(external_attributes >> 16)
+
+
+def place_of(names: tuple[str, ...], name: str) -> int:
+    """Return the place of a name among sorted ones.
+
+    Raises:
+        KeyError: It is not there.
+    """
+    place = bisect_left(names, name)
+    if place == len(names) or names[place] != name:
+        raise KeyError(name)
+    return place
 
 
 def _as_utf8(name: str) -> str:

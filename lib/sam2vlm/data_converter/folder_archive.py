@@ -29,8 +29,8 @@ class FolderArchive:
     def __init__(self, path: Path, limits: ArchiveLimits) -> None:
         self.path = path
         self.limits = limits
-        self._budget = ByteBudget(path, limits.unpacked_bytes)
         self.names = tuple(sorted(self._files()))
+        self._budget = ByteBudget(path, limits.unpacked_bytes, self.names)
 
     def __reduce__(self) -> tuple[object, tuple[Path, ArchiveLimits]]:
         return _reopened, (self.path, self.limits)

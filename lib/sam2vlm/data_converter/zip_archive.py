@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 from sam2vlm.data_converter.archive_limits import ByteBudget, check_count, check_kind, check_size
 from sam2vlm.data_converter.entry_names import checked_name, is_litter, unix_kind
 from sam2vlm.data_converter.file_kinds import HEAD_BYTES, kind_by_head
+from sam2vlm.data_converter.zip_entries import ZipEntries
 from sam2vlm.errors import DataError, from_os_error
 
 if TYPE_CHECKING:
@@ -53,9 +54,10 @@ class ZipArchive:
         self.limits = limits
         self._local = threading.local()
         self._opening = threading.Lock()
-        self._budget = ByteBudget(path, limits.unpacked_bytes)
-        self._entries = self._checked_entries()
-        self.names = tuple(sorted(self._entries))
+        self._entries = ZipEntries(self._checked_entries())
+        self.names = self._entries.names
+        self._budget = ByteBudget(path, limits.unpacked_bytes, self.names)
+        self._forget(self._handle())
 
     def __reduce__(self) -> tuple[object, tuple[Path, ArchiveLimits]]:
         return _reopened, (self.path, self.limits)
@@ -66,7 +68,7 @@ class ZipArchive:
 
     def chunks(self, name: str, *, at_most: int | None = None) -> Iterator[bytes]:
         """See :meth:`sam2vlm.data_converter.archive.ExportArchive.chunks`."""
-        info, size = self._entries[name], 0
+        info, size = self._entries.info(name), 0
         with self._told(name), self._opened(info) as stream:
             while chunk := stream.read(_CHUNK):
                 size += len(chunk)
@@ -79,7 +81,7 @@ class ZipArchive:
 
     def head(self, name: str, size: int) -> bytes:
         """See :meth:`sam2vlm.data_converter.archive.ExportArchive.head`."""
-        with self._told(name), self._opened(self._entries[name]) as stream:
+        with self._told(name), self._opened(self._entries.info(name)) as stream:
             return stream.read(size)
 
     def _opened(self, info: zipfile.ZipInfo) -> IO[bytes]:
@@ -91,11 +93,16 @@ class ZipArchive:
             with self._opening:
                 opened = self._open()
                 if hasattr(self, "_entries"):
-                    opened.filelist.clear()
-                    opened.NameToInfo.clear()
+                    self._forget(opened)
             self._local.handle = opened
         handle: zipfile.ZipFile = self._local.handle
         return handle
+
+    @staticmethod
+    def _forget(handle: zipfile.ZipFile) -> None:
+        """Free a handle's own list of entries."""
+        handle.filelist.clear()
+        handle.NameToInfo.clear()
 
     def _open(self) -> zipfile.ZipFile:
         try:
