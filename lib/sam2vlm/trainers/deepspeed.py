@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from sam2vlm.config.device_config import BUCKET, SHARDED_WEIGHTS
 from sam2vlm.errors import SettingsError
+from sam2vlm.imports import not_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,30 +166,14 @@ def prepare_deepspeed() -> bool:
     """
     # Named, because its search for an accelerator ends with a warning on standard output.
     os.environ.setdefault("DS_ACCELERATOR", "cuda" if torch.cuda.is_available() else "cpu")
-    with _not_found("mlflow"):
+    # Of DeepSpeed's autotuner, which is not used here: a second and more of every start.
+    with not_found("mlflow"):
         import deepspeed.ops
     from deepspeed.git_version_info import installed_ops
 
     built = bool(installed_ops.get(SHARED_MEMORY_OPERATOR, False))
     deepspeed.ops.__compatible_ops__ = {**dict.fromkeys(installed_ops, False), SHARED_MEMORY_OPERATOR: built}
     return built
-
-
-@contextlib.contextmanager
-def _not_found(name: str) -> Iterator[None]:
-    """Hide a library that is not loaded yet from imports in the block.
-
-    DeepSpeed imports MLflow wherever it is installed, for an autotuner that is not used here: a second and more of
-    every start.
-    """
-    hidden = name not in sys.modules
-    if hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # the import system's own way to say so
-    try:
-        yield
-    finally:
-        if hidden:
-            del sys.modules[name]
 
 
 def measure_gradients(engine: Any) -> None:
