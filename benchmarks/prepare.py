@@ -7,6 +7,9 @@ Everything runs on two cores. The export is the sample's (``sam2vlm sample``) wi
 everybody decodes with; the phase has a faster decoder for most PNGs. The long run asks about memory alone: 500 drawn
 frames to and fro, with pictures that are all different but of 64 x 40 pixels; masks and JSON are as large as ever
 (:mod:`benchmarks.long_export`).
+
+What the runs write is kept until all are measured, because ext4 makes files slowly where many were just deleted: it
+looks at each inode that was freed in the last minutes. So ``--folder`` is best a new one at a disk's root, too.
 """
 
 from __future__ import annotations
@@ -79,7 +82,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, help="frames of 854 x 480, 0 for none (default 10000)")
     parser.add_argument("--long-frames", type=int, help="frames of the run for memory, 0 for none (default 100000)")
     parser.add_argument("--quick", action="store_true", help="small numbers, to see that it works")
-    parser.add_argument("--folder", type=Path, help="where archives and datasets go: 1.5 MB a frame (default: TMPDIR)")
+    parser.add_argument("--folder", type=Path, help="where archives and datasets go: 3.5 MB a frame (default: TMPDIR)")
     options = parser.parse_args()
     if options.frames is None:
         options.frames = QUICK_FRAMES if options.quick else 10_000
@@ -140,26 +143,26 @@ def _at_most(name: str, value: float, most: float, unit: str) -> Figure:
 
 
 def _prepared(archive: Path, frames: int, *, pixels: bool = True) -> Run:
-    """Run the phase as users do, in a process of its own; what it wrote is deleted."""
+    """Run the phase as users do, in a process of its own."""
     from sam2vlm.validation.catalog import RULES
 
     off = [rule.rule_id for rule in RULES if rule.decodes or rule.rule_id == "painted_overlay_check"]
-    with tempfile.TemporaryDirectory(dir=archive.parent) as run:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SAM2VLM_")}
-        environment |= {
-            "SAM2VLM_RUN": run,
-            "SAM2VLM_EXPORT": str(archive),
-            "SAM2VLM_ARCHIVE__MAX_ENTRIES": str(frames + ENTRIES_BESIDES),
-            "SAM2VLM_ARCHIVE__MAX_UNPACKED_BYTES": str(10**12),
-            "SAM2VLM_VALIDATION__LEVEL": "report-only",
-            "SAM2VLM_VALIDATION__SEVERITIES": json.dumps({} if pixels else dict.fromkeys(off, "off")),
-        }
-        os.sync()  # of what was written before, so that it is not paid for here
-        began, spent = time.monotonic(), os.times()
-        with subprocess.Popen([sys.executable, "-m", "jobs.prepare"], env=environment, stdout=sys.stderr) as process:
-            with PeakMemory(process.pid) as memory:
-                code = process.wait()
-            seconds = time.monotonic() - began
+    run = tempfile.mkdtemp(dir=archive.parent)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SAM2VLM_")}
+    environment |= {
+        "SAM2VLM_RUN": run,
+        "SAM2VLM_EXPORT": str(archive),
+        "SAM2VLM_ARCHIVE__MAX_ENTRIES": str(frames + ENTRIES_BESIDES),
+        "SAM2VLM_ARCHIVE__MAX_UNPACKED_BYTES": str(10**12),
+        "SAM2VLM_VALIDATION__LEVEL": "report-only",
+        "SAM2VLM_VALIDATION__SEVERITIES": json.dumps({} if pixels else dict.fromkeys(off, "off")),
+    }
+    os.sync()  # of what was written before, so that it is not paid for here
+    began, spent = time.monotonic(), os.times()
+    with subprocess.Popen([sys.executable, "-m", "jobs.prepare"], env=environment, stdout=sys.stderr) as process:
+        with PeakMemory(process.pid) as memory:
+            code = process.wait()
+        seconds = time.monotonic() - began
     if code:
         raise SystemExit(code)
     now = os.times()
