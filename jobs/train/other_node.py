@@ -106,11 +106,12 @@ def join(
             reason = error.strerror or error
         else:
             answer = _answer(peer, node, fingerprint=fingerprint, folder=folder)
-            if "begin" in answer:
+            if answer is not None and "begin" in answer:
                 return OtherNode(node, peer), dict(answer["begin"])
             peer.close()
-            if "end" in answer:
+            if answer is not None and "end" in answer:
                 return Verdict(**answer["end"])
+            reason = "something else than node 0" if answer is None else "it did not answer"
         time.sleep(TRY_EVERY_S)
     raise RendezvousError(
         f"node 0 was not to be reached within {node.timeout_s:.0f} s; give it room, or set "
@@ -120,16 +121,19 @@ def join(
     )
 
 
-def _answer(peer: Peer, node: Node, *, fingerprint: str, folder: Path) -> dict[str, Any]:
-    """Say who this is, and return what node 0 makes of it; nothing where it went away."""
-    while not peer.gone:
-        for message in _messages(peer, None):
+def _answer(peer: Peer, node: Node, *, fingerprint: str, folder: Path) -> dict[str, Any] | None:
+    """Say who this is, and return what node 0 makes of it; nothing where it went away, None where it is not node 0."""
+    # Node 0 speaks first and at once; most other services wait for ever for who has called them.
+    until, known = time.monotonic() + CONNECT_TIMEOUT_S, False
+    while not peer.gone and (known or time.monotonic() < until):
+        for message in _messages(peer, None if known else until - time.monotonic()):
             if "mark" in message:
+                known = True
                 seen = _read(folder / MARK)
                 peer.send({"node": node.index, "fingerprint": fingerprint, "mark": seen})
             else:
-                return message
-    return {}
+                return message if known else None
+    return {} if known else None
 
 
 def _messages(peer: Peer, wait: float | None) -> list[dict[str, Any]]:

@@ -21,10 +21,20 @@ class Peer:
 
     Args:
         connection: Connected.
+
+    Attributes:
+        own_address: By which the other end reaches this one.
+        address: By which this end reaches the other one.
+        gone: Whether nothing more will come from it.
+
+    Raises:
+        OSError: It has gone already.
     """
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
+        # Now, because the system forgets them when the other end breaks the connection off.
+        self.own_address, self.address = _plain(connection.getsockname()[0]), _plain(connection.getpeername()[0])
         self.gone = False
         self._buffer = b""
         connection.settimeout(SEND_TIMEOUT_S)
@@ -37,16 +47,6 @@ class Peer:
     def fileno(self) -> int:
         """Return what a selector waits for."""
         return self.connection.fileno()
-
-    @property
-    def own_address(self) -> str:
-        """By which the other end reaches this one."""
-        return _plain(self.connection.getsockname()[0])
-
-    @property
-    def address(self) -> str:
-        """By which this end reaches the other one."""
-        return _plain(self.connection.getpeername()[0])
 
     def send(self, message: dict[str, Any]) -> None:
         """Send a message; to one that is gone it is lost, which the next reading tells."""
@@ -76,6 +76,7 @@ class Peer:
 
     def close(self) -> None:
         """Close the connection, which the other end sees at once."""
+        self.gone = True
         self.connection.close()
 
 

@@ -108,6 +108,7 @@ class FirstNode:
         # From now on a node that comes belongs to the next start; it goes on knocking.
         self._selector.unregister(self._listener)
         self._listener.close()
+        self._send_strangers_away()
         self.own_address = next(iter(self._members.values())).own_address
         self._log.info("all_nodes_there", nodes=node.count, address=self.own_address)
 
@@ -143,7 +144,8 @@ class FirstNode:
         for key, _ in self._selector.select(wait):
             if key.fileobj is self._listener:
                 self._accept()
-            else:
+            elif not key.data.gone:
+                # Else its place was taken by one that was heard just before.
                 self._hear(key.data)
 
     def _accept(self) -> None:
@@ -200,6 +202,13 @@ class FirstNode:
             self._log.warning("node_lost", node=number)
             self._ends[number] = NodeEnd(None)
             self._stop()
+
+    def _send_strangers_away(self) -> None:
+        """Close what came but never said who it is: in the middle of the training it would take a node's place."""
+        members = list(self._members.values())
+        for key in list(self._selector.get_map().values()):
+            if not any(key.data is member for member in members):
+                self._forget(key.data)
 
     def _forget(self, peer: Peer) -> None:
         self._selector.unregister(peer)

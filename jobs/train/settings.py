@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from jobs.job_settings import ENV_PREFIX, JobSettings
 from sam2vlm.config import (
@@ -131,6 +131,16 @@ class RendezvousSettings(Group):
         description="How long a node waits for the others before it gives its GPUs back (exit code 69).",
         json_schema_extra={"unit": "s"},
     )
+
+    @field_validator("host")
+    @classmethod
+    def _can_be_looked_up(cls, value: str | None) -> str | None:
+        try:
+            (value or "").encode("idna")
+        except UnicodeError:
+            # What a socket would do with it first, and fail with an error that names neither.
+            raise ValueError("is no name or address of a machine: each part between dots has 1 to 63 letters") from None
+        return value
 
 
 class TrainSettings(JobSettings):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import socket
-import threading
 import time
 
 import pytest
@@ -14,10 +12,10 @@ from jobs.train import other_node
 from jobs.train.network import interface_of
 from jobs.train.nodes import Node, NodeEnd, ends_of_all, this_node
 from jobs.train.other_node import join
-from jobs.train.rendezvous import FirstNode
 from jobs.train.settings import RendezvousSettings
 from jobs.train.verdicts import Verdict
 from sam2vlm.errors import RendezvousError, SettingsError
+from tests.node_meetings import Meeting
 
 HERE = RendezvousSettings(host="127.0.0.1")
 DONE, DATA, WRONG = Verdict(0, "done"), Verdict(65, "bad data"), Verdict(78, "bad settings")
@@ -77,48 +75,6 @@ def test_those_that_follow_name_the_node_with_the_cause():
     assert (finals[0].message, finals[1].message) == ("node 1: KeyError", "KeyError")
     finals = ends_of_all({0: NodeEnd(LOST), 1: NodeEnd(None), 2: NodeEnd(None), 3: NodeEnd(LOST)})
     assert finals[0].message == "nodes 1, 2 were lost; start all again to go on from the last checkpoint"
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-class Meeting:
-    """Nodes in threads of one process, over real connections."""
-
-    def __init__(self, folder, count=2, timeout_s=20.0):
-        self.folder, self.port, self.count, self.timeout_s = folder, free_port(), count, timeout_s
-
-    def node(self, index):
-        return Node(index, self.count, "127.0.0.1", self.port, self.timeout_s)
-
-    def first(self):
-        return FirstNode(self.node(0), fingerprint="f", folder=self.folder, grace_s=1)
-
-    def other(self, index, act=lambda found: found, *, fingerprint="f", folder=None):
-        """Join in a thread and act; the result comes when the thread is joined."""
-        result = []
-
-        def run():
-            try:
-                found = join(
-                    self.node(index), fingerprint=fingerprint, folder=folder or self.folder, finished=lambda: False
-                )
-                with found[0] if isinstance(found, tuple) else contextlib.nullcontext():
-                    result.append(act(found))
-            except RendezvousError as error:
-                result.append(error)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-
-        def ended():
-            thread.join(30)
-            return result[0]
-
-        return ended
 
 
 @pytest.fixture(autouse=True)
