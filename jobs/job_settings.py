@@ -21,7 +21,7 @@ from pydantic_settings import SettingsError as SourceError
 from sam2vlm.errors import SettingsError
 from sam2vlm.logs import SECRET_KEYS
 
-__all__ = ["ENV_PREFIX", "JobSettings", "load_settings"]
+__all__ = ["ENV_PREFIX", "JobSettings", "load_settings", "no_repeats"]
 
 ENV_PREFIX = "SAM2VLM_"
 NESTED_DELIMITER = "__"
@@ -100,6 +100,18 @@ def load_settings(model: type[Model], *, known: frozenset[str]) -> Model:
         raise _as_settings_error(error) from None
     except SourceError as error:
         raise _as_json_error(model, error) from None
+
+
+def no_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a list that names one thing twice, for pydantic's ``AfterValidator``: which of the two was meant?
+
+    Raises:
+        ValueError: It does.
+    """
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            raise ValueError(f"names {value} twice; leave one of them out")
+    return values
 
 
 def _refuse_unknown(model: type[JobSettings], known: frozenset[str]) -> None:

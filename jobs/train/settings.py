@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
-from jobs.job_settings import ENV_PREFIX, JobSettings
+from jobs.job_settings import ENV_PREFIX, JobSettings, no_repeats
 from sam2vlm.config import (
     CheckpointConfig,
     ConfigPresets,
@@ -82,7 +82,7 @@ class TrackingOverrides(overrides_of(TrackingConfig)):  # type: ignore[misc]  # 
 class SampleSettings(Group):
     """What is made of the dataset's rows."""
 
-    tasks: tuple[Task, ...] = Field(
+    tasks: Annotated[tuple[Task, ...], AfterValidator(no_repeats)] = Field(
         default=TASKS, min_length=1, description="The questions to train on, of those that the dataset holds."
     )
     max_dropped_share: float = Field(
@@ -177,7 +177,7 @@ class TrainSettings(JobSettings):
     devices: DeviceOverrides = Field(default=DeviceOverrides(), description="How the work lies on the hardware.")
     checkpoints: CheckpointOverrides = Field(default=CheckpointOverrides(), description="What is kept on the way.")
     tracking: TrackingOverrides = Field(default=TrackingOverrides(), description="How the run is watched.")
-    report_to: tuple[Service, ...] = Field(
+    report_to: Annotated[tuple[Service, ...], AfterValidator(no_repeats)] = Field(
         default=(),
         description=(
             "Services that are told beside TensorBoard, as JSON. Where they are and with which key is read from "

@@ -232,3 +232,17 @@ def test_phases_that_share_a_name_agree_on_what_it_is():
         for name, info in model.model_fields.items():
             kind, default = seen.setdefault(name, (info.annotation, info.default))
             assert (info.annotation, info.default) == (kind, default), name
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("REPORT_TO", ["mlflow", "wandb", "mlflow"], "names mlflow twice"),
+        ("SAMPLES__TASKS", ["detect", "count", "detect"], "names detect twice"),
+    ],
+)
+def test_what_stands_in_a_list_twice_is_refused(give, variable, value, told):
+    """A service that was opened twice kept a run that never ended."""
+    give(**{variable: json.dumps(value)})
+    with pytest.raises(SettingsError, match=f"^SAM2VLM_{variable}: .*{told}"):
+        read(TrainSettings, known_names())

@@ -33,6 +33,7 @@ RUNS = "trackers.json"
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
 # Addresses may hold a password before their host.
 _ADDRESSES = frozenset({"MLFLOW_TRACKING_URI", "WANDB_BASE_URL"})
+_ADDRESS_SEPARATORS = re.compile("[/?#@:]")
 _SHORTEST_SECRET = 4
 
 
@@ -161,8 +162,15 @@ def _warn(name: str, doing: str, error: Exception) -> None:
 
 def _without_secrets(text: str) -> str:
     """Blot out what the environment holds as a secret, and passwords in addresses."""
+    secrets: set[str] = set()
     for variable, value in os.environ.items():
-        secret = SECRET_KEYS.search(variable) or variable in _ADDRESSES
-        if secret and len(value) >= _SHORTEST_SECRET:
-            text = text.replace(value, "***")
+        if SECRET_KEYS.search(variable):
+            secrets.add(value)
+        elif variable in _ADDRESSES:
+            # A password with a slash in it takes the address apart, and libraries tell the pieces.
+            secrets |= {value, *_ADDRESS_SEPARATORS.split(value.rpartition("@")[0].partition("//")[2])[1:]}
+    # The longest first: a shorter one may be a part of it.
+    for secret in sorted(secrets, key=lambda secret: (-len(secret), secret)):
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "***")
     return _CREDENTIALS.sub("//***@", text)

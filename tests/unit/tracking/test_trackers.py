@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+from urllib.parse import urlsplit
 
 import pytest
 from structlog.testing import capture_logs
@@ -67,6 +68,25 @@ def test_a_service_that_fails_is_told_once_without_secrets_and_asked_no_more(tmp
     assert event["reason"] == "ConnectionError: https://***@host/api said no to ***"
     assert bad.taken[-1][0] == failing
     assert len(good.taken) == 4
+
+
+@pytest.mark.parametrize(
+    "password", ["sword/fish", "sword@fish", "sword?fish#sharks", "sword:fish"], ids=["slash", "at", "query", "colon"]
+)
+def test_a_password_that_takes_its_address_apart_is_not_told_in_pieces(monkeypatch, password):
+    """Libraries take the host from what stands behind the first slash, and name both parts."""
+    address = f"http://reef:{password}@mlflow:5000"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+
+    class Lost(Notes):
+        def _take(self, *_values):
+            parts = urlsplit(address)
+            raise ConnectionError(f"host='{parts.netloc}', url: {parts.path}?{parts.query}#{parts.fragment}")
+
+    with capture_logs() as events:
+        Trackers({"bad": Lost()}).write(step=1, loss=0.5)
+    assert events[0]["reason"].startswith("ConnectionError: host=")
+    assert [word for word in ("sword", "fish", "shark") if word in events[0]["reason"]] == []
 
 
 def test_a_stop_from_the_keyboard_is_no_failure_of_a_service():
