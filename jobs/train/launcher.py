@@ -200,7 +200,9 @@ def _environment(threads: int, *, scratch: Path, others: OtherLaunchers | None =
     environment = {
         # Matplotlib keeps a list of fonts in the home folder, which a pod may not write to.
         "MPLCONFIGDIR": str(scratch / "matplotlib"),
-        **os.environ,
+        # Torchrun takes each argument that is not given from one of these, which operators and images set for others:
+        # with PET_NNODES it would wait for nodes that never come.
+        **{name: value for name, value in os.environ.items() if not name.startswith("PET_")},
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         # Threads that wait spin by default; where the cores are shared or limited that made training five times

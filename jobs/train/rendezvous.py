@@ -71,7 +71,9 @@ class FirstNode:
         self._members: dict[int, Peer] = {}
         self._ends: dict[int, NodeEnd] = {}
         self._stopping = False
-        self._listener = _listen(node)
+        # Torchrun's, which would complain in a traceback, after the wait for all nodes.
+        _listen(node, node.port + 1).close()
+        self._listener = _listen(node, node.port)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         write_text(self._place, self._mark)
@@ -231,13 +233,13 @@ class FirstNode:
         )
 
 
-def _listen(node: Node) -> socket.socket:
+def _listen(node: Node, port: int) -> socket.socket:
     """Listen where the others look: on this machine alone where they are on it, else on every interface."""
     loopback = node.host in ("localhost", "127.0.0.1")
     both = not loopback and socket.has_dualstack_ipv6()
     try:
         return socket.create_server(
-            ("127.0.0.1" if loopback else "", node.port),
+            ("127.0.0.1" if loopback else "", port),
             family=socket.AF_INET6 if both else socket.AF_INET,
             dualstack_ipv6=both,
         )
@@ -245,6 +247,6 @@ def _listen(node: Node) -> socket.socket:
         raise SettingsError(
             "node 0 cannot listen there",
             source="SAM2VLM_RENDEZVOUS__PORT",
-            expected="a free port",
-            found=error.strerror,
+            expected="a free port, and the next one free for torchrun",
+            found=f"{port}: {(error.strerror or str(error)).lower()}",
         ) from None

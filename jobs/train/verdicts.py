@@ -79,9 +79,10 @@ def judge(
 def _obituary(lost: int, processes: int, complaint: str, log: str) -> str:
     dead = f"{lost} of {processes} training processes died"
     signals = sorted(set(KILLED_BY.findall(complaint)))
+    # The rest of torchrun's report, and of a traceback, stays in the log.
     if not signals:
-        return f"{dead} without a word: {complaint}"
-    # The rest of torchrun's report stays in the log.
+        last = next((line for line in reversed(complaint.splitlines()) if line.strip()), "nothing was written")
+        return f"{dead} without a word (logs/{log}): {last.strip()}"
     return f"{dead} of {' and '.join(signals)} (logs/{log}); start it again to go on from the last checkpoint"
 
 

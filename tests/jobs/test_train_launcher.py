@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.train.launcher import _environment
 from jobs.train.verdicts import Verdict, judge, leave_verdict
 
 OK, DATA, SETTINGS = Verdict(0, "done"), Verdict(65, "bad data"), Verdict(78, "bad settings")
@@ -42,8 +43,13 @@ def test_one_exit_code_is_made_of_the_ranks(verdicts, interrupted, code):
 
 
 def test_a_rank_that_died_without_a_word_is_told_with_what_was_complained():
+    dead = "2 of 2 training processes died without a word (logs/train-stderr.log)"
     verdict = judge([], processes=2, interrupted=False, complaint="Killed")
-    assert verdict.message == "2 of 2 training processes died without a word: Killed"
+    assert verdict.message == f"{dead}: Killed"
+    traceback = 'Traceback (most recent call last):\n  File "a.py", line 1\n    a()\nerrors.DistError: in use\n\n'
+    verdict = judge([], processes=2, interrupted=False, complaint=traceback)
+    assert verdict.message == f"{dead}: errors.DistError: in use"
+    assert judge([], processes=2, interrupted=False, complaint="").message == f"{dead}: nothing was written"
 
 
 REPORT = """
@@ -107,3 +113,12 @@ def test_a_rank_that_starts_after_its_launcher_died_leaves_at_once(relation, cod
     # Its own number is nobody's among its ancestors, as that of a launcher that is gone.
     child = f"import os; from sam2vlm.orphans import die_with_parent; die_with_parent(launcher=os.{relation}())"
     assert subprocess.run([sys.executable, "-c", child], cwd=Path(__file__).parents[2], check=False).returncode == code
+
+
+def test_what_others_set_for_torchrun_does_not_reach_it(tmp_path, monkeypatch):
+    """With PET_NNODES=2 a training on one machine waited for the other one for ever."""
+    monkeypatch.setenv("PET_NNODES", "2")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:/runs")
+    given = _environment(3, scratch=tmp_path)
+    assert [name for name in given if name.startswith("PET_")] == []
+    assert (given["MLFLOW_TRACKING_URI"], given["OMP_NUM_THREADS"]) == ("file:/runs", "3")

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from jobs.train import other_node
 from jobs.train.settings import RendezvousSettings
 from jobs.train.verdicts import Verdict
+from sam2vlm.errors import SettingsError
 from tests.node_meetings import Meeting
 
 DONE = Verdict(0, "done")
@@ -111,6 +112,17 @@ def test_what_is_not_node_0_is_not_waited_for(tmp_path, monkeypatch, said):
     error = ended()
     assert error.exit_code == 69
     assert str(error).endswith("(found something else than node 0)")
+
+
+@pytest.mark.parametrize("own", [0, 1], ids=["its own", "torchrun's"])
+def test_a_port_that_another_one_has_ends_node_0_before_it_waits(meeting, tmp_path, own):
+    taken = meeting.port + own
+    with (
+        socket.create_server(("127.0.0.1", taken)),
+        pytest.raises(SettingsError, match=rf"^SAM2VLM_RENDEZVOUS__PORT: .*\(expected a free port.*; found {taken}: "),
+    ):
+        meeting.first()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("host", ["a" * 64, "reef..train", ".reef"])
