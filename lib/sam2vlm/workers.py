@@ -12,6 +12,7 @@ import ctypes
 import gc
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import traceback
@@ -32,6 +33,7 @@ Result = TypeVar("Result")
 # Enough items that a pipe's message costs nothing beside them, few enough that no process is left without work.
 _CHUNK = 16
 _DONE, _FAILED = True, False
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def cores() -> int:
@@ -119,12 +121,16 @@ class _Process:
         self._process = forking.Process(target=_serve, args=(results, there, os.getpid()), daemon=True)
         self._message: tuple[bool, Any] | None = None
         _free_unused_memory()
+        # Until the process has handlers of its own: the parent's would raise there, in the middle of the interpreter's
+        # own work, which swallows it. The process would then work on, and its parent wait for it at the block's end.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
         # The collector would look at everything that was there before, and so copy its pages into every process.
         gc.freeze()
         try:
             self._process.start()
         finally:
             gc.unfreeze()
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         there.close()
 
     def __enter__(self) -> Self:
@@ -151,7 +157,8 @@ class _Process:
     def _next(self) -> tuple[bool, Any]:
         try:
             message: tuple[bool, Any] = self._here.recv()
-        except EOFError:
+        except (EOFError, OSError):
+            # The second one where it was killed in the middle of a message.
             self._process.join()
             killed = f"signal {-code}" if (code := self._process.exitcode or 0) < 0 else f"exit code {code}"
             lost = InterruptedRunError(
@@ -175,6 +182,7 @@ def _serve(results: Iterable[Any], there: Connection, parent: int) -> None:
     # Ctrl-C reaches every process of a terminal; the parent alone decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     die_with_parent(launcher=parent)
     try:
         for result in results:
@@ -182,4 +190,15 @@ def _serve(results: Iterable[Any], there: Connection, parent: int) -> None:
     except Exception as error:  # noqa: BLE001  it is raised again where the result is taken
         # A traceback does not travel; as a note it is told with an error that nobody foresaw.
         error.add_note("".join(traceback.format_exception(error)))
-        there.send((_FAILED, error))
+        there.send((_FAILED, _portable(error)))
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error that can be sent: itself, or where it does not survive that, one that says the same."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  made in the line itself
+    except Exception:  # noqa: BLE001  whatever a library's error needs that is not there
+        told = RuntimeError(f"{type(error).__name__}: {error}")
+        told.__notes__ = error.__notes__
+        return told
+    return error

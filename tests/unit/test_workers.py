@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +78,71 @@ def test_leaving_the_block_ends_the_work(tmp_path: Path) -> None:
     with beside(forever):
         process = _number_in(tmp_path / "process")
     assert not Path(f"/proc/{process}").exists()
+
+
+def test_a_process_that_is_ended_as_it_begins_does_not_work_on(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It has its parent's handler for a moment, whose exception the interpreter swallows while it forks."""
+
+    class Stopped(BaseException):
+        pass
+
+    def stop(*_signal: object) -> None:
+        raise Stopped
+
+    serve = workers._serve
+
+    def told_to_stop(*arguments: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        with contextlib.suppress(Stopped):
+            time.sleep(0.01)
+        serve(*arguments)
+
+    monkeypatch.setattr(workers, "_serve", told_to_stop)
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with beside(lambda: "worked on") as other, pytest.raises(InterruptedRunError, match="signal 15"):
+            other.result()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_worker_that_is_killed_in_the_middle_of_a_message_is_told_like_any_other(tmp_path: Path) -> None:
+    def large() -> bytes:
+        (tmp_path / "process").write_text(str(os.getpid()))
+        return bytes(10_000_000)
+
+    with beside(large) as other:
+        process = _number_in(tmp_path / "process")
+        while not other._process._here.poll():
+            time.sleep(0.01)
+        os.kill(process, signal.SIGKILL)
+        with pytest.raises(InterruptedRunError, match=r"ended before its work did.*found signal 9"):
+            other.result()
+
+
+class OddError(Exception):
+    """As some libraries' are: it cannot be made again from what it says."""
+
+    def __init__(self, code: int, place: str) -> None:
+        super().__init__(f"{code} at {place}")
+
+
+def test_an_error_that_cannot_be_sent_is_told_with_its_name_and_traceback() -> None:
+    class LocalError(Exception):
+        pass
+
+    for error, told in ((OddError(7, "here"), "OddError: 7 at here"), (LocalError("gone"), "LocalError: gone")):
+
+        def fail(error: Exception = error) -> None:
+            raise error
+
+        with beside(fail) as other, pytest.raises(RuntimeError, match=told) as raised:
+            other.result()
+        assert "in fail" in "".join(raised.value.__notes__)
 
 
 def test_a_killed_parent_takes_its_workers_along(tmp_path: Path) -> None:
