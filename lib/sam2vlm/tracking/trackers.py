@@ -104,7 +104,9 @@ def require_trackers(names: Iterable[str]) -> None:
         SettingsError: A package is not installed, or the environment lacks what it cannot do without.
     """
     for name in names:
-        if importlib.util.find_spec(name) is None:
+        found = importlib.util.find_spec(name)
+        # A mere folder is a package to Python, too, and W&B leaves one of its name wherever it has been used.
+        if found is None or found.origin is None:
             raise SettingsError(
                 f"its package is not installed: pip install 'sam2vlm[{name}]', or leave it out",
                 field="report_to",

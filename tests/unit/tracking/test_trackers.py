@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.util
 import json
 import os
@@ -101,8 +102,14 @@ def test_a_stop_from_the_keyboard_is_no_failure_of_a_service():
 
 
 @pytest.mark.parametrize("name", sorted(TRACKERS))
-def test_a_missing_package_names_its_extra(monkeypatch, name):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+@pytest.mark.parametrize("folder", [False, True], ids=["nothing", "a folder of its name"])
+def test_a_missing_package_names_its_extra(monkeypatch, tmp_path, name, folder):
+    # Only what is found on this path: the packages are installed here.
+    if folder:
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda wanted: importlib.machinery.PathFinder.find_spec(wanted, [str(tmp_path)])
+    )
     with pytest.raises(SettingsError, match=rf"report_to: .*pip install 'sam2vlm\[{name}\]'"):
         require_trackers([name])
 
@@ -118,7 +125,8 @@ def test_a_missing_package_names_its_extra(monkeypatch, name):
 def test_what_the_environment_has_to_say_is_asked_for_before_training(monkeypatch, name, told, enough):
     for variable in [variable for variable in os.environ if variable.startswith(("MLFLOW_", "WANDB_"))]:
         monkeypatch.delenv(variable)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: True)
+    installed = importlib.machinery.ModuleSpec("any", None, origin="any/__init__.py")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: installed)
     with pytest.raises(SettingsError, match=told):
         require_trackers([name])
     for variable, value in enough.items():
