@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torch import distributed
 
 from sam2vlm.errors import DataError
+from sam2vlm.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from sam2vlm.checkpoints import CheckpointManager
 
 __all__ = ["names_of_all_ranks", "refuse_not_finite"]
+
+#: Samples that the sentence names; Kubernetes keeps 4,096 letters of it, and a packed step has thousands of samples.
+NAMED = 16
 
 
 def refuse_not_finite(
@@ -31,7 +35,8 @@ def refuse_not_finite(
         checkpoints: Of the run; none was written since the figure went wrong.
 
     Raises:
-        DataError: It is not finite; step, samples and the checkpoint that is there are named.
+        DataError: It is not finite; step, samples and the checkpoint that is there are named. Of many samples the
+            sentence names the first ones, and an event ``not_finite`` all.
     """
     if math.isfinite(value):
         return
@@ -39,10 +44,15 @@ def refuse_not_finite(
     left = f"the checkpoint of step {max(kept)} is kept" if kept else "there is no checkpoint before it"
     when = f"at step {step}" if step else "before the first step"
     advice = "lower the learning rate or look at these samples" if step else "look at the model and at these samples"
+    # The last step of an epoch is filled up with its first samples, so one may come twice.
+    samples = list(dict.fromkeys(names))
+    shown = ", ".join(samples[:NAMED])
+    if len(samples) > NAMED:
+        shown += f" and {len(samples) - NAMED} more, which the log names"
+        get_logger("trainer").warning("not_finite", step=step, field=field, samples=samples)
     raise DataError(
         f"the {what} is not finite {when}; {advice}; {left}",
-        # The last step of an epoch is filled up with its first samples, so one may come twice.
-        source=", ".join(dict.fromkeys(names)) or None,
+        source=shown or None,
         field=field,
         expected="a finite number",
         found=value,
