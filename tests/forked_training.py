@@ -16,11 +16,11 @@ import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from tests.ports import free_port
 from tests.training_runs import CHECKOUT
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _launch_here(
     given = {**arguments, "verdicts": str(verdicts), "launcher": os.getppid(), "planned": True}
     sys.argv = ["worker", json.dumps(given)]
     os.environ.update({"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes)})
-    os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())})
+    os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())})
     children = []
     for rank in range(1, processes):
         child = os.fork()
@@ -194,12 +194,6 @@ def _be_silent() -> None:
     silent = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(silent, stream)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 
 from jobs.train.nodes import Node
 from jobs.train.other_node import join
 from jobs.train.rendezvous import FirstNode
 from sam2vlm.errors import RendezvousError
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+from tests.ports import free_port
 
 
 class Meeting:

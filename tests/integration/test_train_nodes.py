@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import time
 import pytest
 
 from sam2vlm.artifacts import digest_of_tree
+from tests.ports import free_port
 from tests.training_runs import CHECKOUT, prepared_run, train, training_environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -76,18 +76,6 @@ class Nodes:
             (process.returncode, [json.loads(line) for line in lines])
             for process, lines in zip(self.processes, said, strict=True)
         ]
-
-
-def free_port():
-    """A port that is free, and so is the next one."""
-    while True:
-        with socket.socket() as one, socket.socket() as next_one:
-            one.bind(("127.0.0.1", 0))
-            try:
-                next_one.bind(("127.0.0.1", one.getsockname()[1] + 1))
-            except OSError:
-                continue
-            return one.getsockname()[1]
 
 
 def newest_step(layout):

@@ -11,9 +11,11 @@ import pytest
 
 from jobs.entrypoint import _guarded
 from jobs.prepare.__main__ import work
+from jobs.train import other_node
 from sam2vlm.artifacts import digest_of_file, files_below
 from sam2vlm.logs import configure_logging
 from sam2vlm.sample import write_sample
+from tests.node_meetings import Meeting
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -91,3 +93,15 @@ def prepare_process():
 def tree():
     """The digest of every file below a folder, hidden ones too."""
     return lambda folder: {name: digest_of_file(folder / name) for name in files_below(folder)}
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Have nodes look for node 0 more often than they do on a cluster."""
+    monkeypatch.setattr(other_node, "TRY_EVERY_S", 0.05)
+
+
+@pytest.fixture
+def meeting(tmp_path):
+    """Two nodes that are to meet."""
+    return Meeting(tmp_path)

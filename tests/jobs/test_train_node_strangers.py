@@ -18,17 +18,9 @@ from jobs.train.verdicts import Verdict
 from sam2vlm.errors import SettingsError
 from tests.node_meetings import Meeting
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 DONE = Verdict(0, "done")
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(other_node, "TRY_EVERY_S", 0.05)
-
-
-@pytest.fixture
-def meeting(tmp_path):
-    return Meeting(tmp_path)
 
 
 def hello(folder):

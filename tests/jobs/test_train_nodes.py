@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from jobs.train import other_node
 from jobs.train.network import interface_of
 from jobs.train.nodes import Node, NodeEnd, ends_of_all, this_node
 from jobs.train.other_node import join
@@ -16,6 +15,8 @@ from jobs.train.settings import RendezvousSettings
 from jobs.train.verdicts import Verdict
 from sam2vlm.errors import RendezvousError, SettingsError
 from tests.node_meetings import Meeting
+
+pytestmark = pytest.mark.usefixtures("impatient")
 
 HERE = RendezvousSettings(host="127.0.0.1")
 DONE, DATA, WRONG = Verdict(0, "done"), Verdict(65, "bad data"), Verdict(78, "bad settings")
@@ -75,16 +76,6 @@ def test_those_that_follow_name_the_node_with_the_cause():
     assert (finals[0].message, finals[1].message) == ("node 1: KeyError", "KeyError")
     finals = ends_of_all({0: NodeEnd(LOST), 1: NodeEnd(None), 2: NodeEnd(None), 3: NodeEnd(LOST)})
     assert finals[0].message == "nodes 1, 2 were lost; start all again to go on from the last checkpoint"
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(other_node, "TRY_EVERY_S", 0.05)
-
-
-@pytest.fixture
-def meeting(tmp_path):
-    return Meeting(tmp_path)
 
 
 def test_all_begin_with_what_the_first_one_says_and_end_together(tmp_path):

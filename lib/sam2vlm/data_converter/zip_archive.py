@@ -54,10 +54,11 @@ class ZipArchive:
         self.limits = limits
         self._local = threading.local()
         self._opening = threading.Lock()
-        self._entries = ZipEntries(self._checked_entries())
+        opened = self._open()
+        self._entries = ZipEntries(self._checked_entries(opened))
         self.names = self._entries.names
         self._budget = ByteBudget(path, limits.unpacked_bytes, self.names)
-        self._forget(self._handle())
+        self._keep(opened)
 
     def __reduce__(self) -> tuple[object, tuple[Path, ArchiveLimits]]:
         return _reopened, (self.path, self.limits)
@@ -91,18 +92,15 @@ class ZipArchive:
         if not hasattr(self._local, "handle"):
             # One after the other: for as long as it is opened, a handle has all entries once more.
             with self._opening:
-                opened = self._open()
-                if hasattr(self, "_entries"):
-                    self._forget(opened)
-            self._local.handle = opened
+                self._keep(self._open())
         handle: zipfile.ZipFile = self._local.handle
         return handle
 
-    @staticmethod
-    def _forget(handle: zipfile.ZipFile) -> None:
-        """Free a handle's own list of entries."""
-        handle.filelist.clear()
-        handle.NameToInfo.clear()
+    def _keep(self, opened: zipfile.ZipFile) -> None:
+        """Have this thread read through a handle, without the handle's own list of entries."""
+        opened.filelist.clear()
+        opened.NameToInfo.clear()
+        self._local.handle = opened
 
     def _open(self) -> zipfile.ZipFile:
         try:
@@ -122,8 +120,8 @@ class ZipArchive:
             "is not a ZIP archive, or a truncated one", source=self.path, expected="a ZIP archive", found=found
         )
 
-    def _checked_entries(self) -> dict[str, zipfile.ZipInfo]:
-        infos = self._handle().infolist()
+    def _checked_entries(self, opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+        infos = opened.infolist()
         check_count(self.path, len(infos), self.limits)
         entries: dict[str, zipfile.ZipInfo] = {}
         for info in infos:
@@ -146,13 +144,13 @@ class ZipArchive:
                     found="two of this name",
                 )
             entries[name] = info
-        self._check_places(infos)
+        self._check_places(infos, opened.start_dir)
         self._check_declared(entries)
         return entries
 
-    def _check_places(self, infos: list[zipfile.ZipInfo]) -> None:
+    def _check_places(self, infos: list[zipfile.ZipInfo], directory: int) -> None:
         """Refuse entries that share bytes: no tool writes them, and a small archive of them unpacks to petabytes."""
-        ends = [*sorted(info.header_offset for info in infos), self._handle().start_dir][1:]
+        ends = [*sorted(info.header_offset for info in infos), directory][1:]
         for info, end in zip(sorted(infos, key=lambda info: info.header_offset), ends, strict=True):
             if not 0 <= info.header_offset <= end - info.compress_size - _LOCAL_HEADER_BYTES:
                 raise DataError(
