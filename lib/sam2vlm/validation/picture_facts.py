@@ -8,13 +8,13 @@ of them together cost a fraction of decoding it.
 from __future__ import annotations
 
 import bisect
-import hashlib
 import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import xxhash
 
 from sam2vlm.errors import DataError
 from sam2vlm.validation.picture_decoding import pixels_of
@@ -39,7 +39,7 @@ class PictureFacts:
     """What one picture is like.
 
     Attributes:
-        digest: SHA-256 of the encoded bytes, its first 16 bytes.
+        digest: XXH3-128 of the encoded bytes.
         width: Pixels; 0 where it cannot be decoded.
         height: Pixels; 0 where it cannot be decoded.
         low: Brightness that 5 % of the pixels do not exceed, 0 black to 1 white.
@@ -63,8 +63,12 @@ class PictureFacts:
 
 
 def content_digest(encoded: bytes) -> bytes:
-    """Return the digest by which equal pictures are known, 16 bytes."""
-    return hashlib.sha256(encoded).digest()[:DIGEST_BYTES]
+    """Return the digest by which equal pictures are known, 16 bytes.
+
+    It tells copies, it does not stand for the content: SHA-256, which does, takes 20 times as long, a tenth of what is
+    spent on a picture.
+    """
+    return xxhash.xxh3_128_digest(encoded)
 
 
 def picture_facts(encoded: bytes) -> PictureFacts:
