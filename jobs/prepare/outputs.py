@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sam2vlm.artifacts import WrittenFiles
 from sam2vlm.data_converter.coco_writer import CocoWriter, category_names
 from sam2vlm.data_converter.dataset_card import CardFacts, write_dataset_card
 from sam2vlm.data_converter.huggingface_converter import DatasetWriter, label_names, labels_of
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["Written", "write_card", "write_formats"]
 
 DATASET, LLAVA, PICTURES, YOLO = "dataset", "llava", "pictures", "yolo"
-# Written in the process beside; together they take about as long as the rest.
-_BESIDE = frozenset({LLAVA, "coco", YOLO})
+# Written in the process beside; together they take about as long as the rest. YOLO's folder has links to the pictures,
+# which have to be there first.
+_BESIDE = frozenset({PICTURES, LLAVA, "coco", YOLO})
 # Below it, the second process costs more than it saves.
 _WORTH_A_PROCESS = 200
 
@@ -47,12 +48,14 @@ class Written:
         facts: What each output's writer says of it, by format; ``pictures`` are the files that the others name.
         labels: The names of the dataset's labels, in the order of their numbers.
         language: Of the instructions.
+        files: What is known of the large ones from writing them.
     """
 
     asked: Mapping[str, Mapping[str, int]]
     facts: Mapping[str, Mapping[str, Any]]
     labels: Sequence[str]
     language: str
+    files: WrittenFiles
 
 
 def write_formats(
@@ -71,26 +74,28 @@ def write_formats(
         DataError: A picture is missing or damaged.
     """
     labels = labels_of(frame for frames in splits.values() for frame in frames)
-    writers = _writers(folder, settings, labels=labels, mix=mix)
-    asked, facts = _written_in_two(splits, writers, ask)
-    return Written(asked=asked, facts=facts, labels=label_names(labels), language=mix.language)
+    files = WrittenFiles()
+    writers = _writers(folder, settings, labels=labels, mix=mix, files=files)
+    asked, facts = _written_in_two(splits, writers, ask, files)
+    return Written(asked=asked, facts=facts, labels=label_names(labels), language=mix.language, files=files)
 
 
 def _written_in_two(
-    splits: Mapping[str, Sequence[Frame]], writers: Mapping[str, OutputWriter], ask: Ask
+    splits: Mapping[str, Sequence[Frame]], writers: Mapping[str, OutputWriter], ask: Ask, files: WrittenFiles
 ) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, Any]]]:
     """Write one half of the outputs here and the other in a process beside, which takes about as long.
 
     Both go through the frames for themselves: handing a frame over would cost more than reading it twice.
     """
     frames = sum(map(len, splits.values()))
-    # YOLO's folder has links to the pictures, which have to be there first.
-    apart = _BESIDE | {PICTURES} if YOLO in writers else _BESIDE
-    others = {name: writer for name, writer in writers.items() if name in apart}
-    here = {name: writer for name, writer in writers.items() if name not in apart}
+    others = {name: writer for name, writer in writers.items() if name in _BESIDE}
+    here = {name: writer for name, writer in writers.items() if name not in _BESIDE}
     if not others or frames < _WORTH_A_PROCESS or cores() < 2 or not can_fork():  # noqa: PLR2004  a core for each
         return write_outputs(splits, writers, ask=ask)
-    quietly = partial(write_outputs, splits, others, ask=ask, advance=lambda _frames: None)
+
+    def quietly() -> tuple[dict[str, dict[str, Any]], WrittenFiles]:
+        return write_outputs(splits, others, ask=ask, advance=lambda _frames: None)[1], files
+
     with progress(frames, "writing the dataset", "frames") as advance, beside(quietly) as other:
 
         def step(done: int) -> None:
@@ -98,7 +103,9 @@ def _written_in_two(
             advance(done)
 
         asked, facts = write_outputs(splits, here, ask=ask, advance=step)
-        return asked, facts | other.result()[1]
+        other_facts, other_files = other.result()
+        files.update(other_files)
+        return asked, facts | other_facts
 
 
 def write_card(
@@ -134,14 +141,14 @@ def write_card(
 
 
 def _writers(
-    folder: Path, settings: PrepareSettings, *, labels: Sequence[str], mix: InstructionMix
+    folder: Path, settings: PrepareSettings, *, labels: Sequence[str], mix: InstructionMix, files: WrittenFiles
 ) -> dict[str, OutputWriter]:
     formats = settings.outputs.formats
     pictures = folder / LLAVA / IMAGES
-    writers: dict[str, OutputWriter] = {DATASET: DatasetWriter(folder / "dataset", label_names(labels))}
+    writers: dict[str, OutputWriter] = {DATASET: DatasetWriter(folder / "dataset", label_names(labels), files=files)}
     if set(formats) - {DATASET}:
         # All name these files; LLaVA's are where its own readers look for them.
-        writers[PICTURES] = PictureFolder(pictures)
+        writers[PICTURES] = PictureFolder(pictures, files=files)
     if LLAVA in formats:
         writers[LLAVA] = LlavaWriter(folder / LLAVA, mix=mix, decimals=settings.instructions.decimals)
     if "coco" in formats:

@@ -107,6 +107,7 @@ def prepare(
             "outputs": written.facts,
             "instructions": dict(asking.facts),
         },
+        written=written.files,
     )
     log.info("prepared", folder=str(phase.layout.phase(phase.name)), **manifest.counts.model_dump())
     return manifest

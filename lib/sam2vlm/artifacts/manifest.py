@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sam2vlm.artifacts.digests import digest_of_file, digest_of_value, files_below
+from sam2vlm.artifacts.written_files import WrittenFiles
 from sam2vlm.errors import DataError
 
 if TYPE_CHECKING:
@@ -91,18 +92,32 @@ def fingerprint_of(phase: str, inputs: Mapping[str, str], settings: Mapping[str,
     return digest_of_value({"phase": phase, "inputs": dict(inputs), "settings": dict(settings), "seed": seed})
 
 
-def records_of(folder: Path, *, exclude: Sequence[str] = ()) -> dict[str, FileRecord]:
-    """Return the record of every file below ``folder``, by relative path, in sorted order."""
+def records_of(
+    folder: Path, *, exclude: Sequence[str] = (), written: WrittenFiles | None = None
+) -> dict[str, FileRecord]:
+    """Return the record of every file below ``folder``, by relative path, in sorted order.
+
+    Args:
+        folder: Where to look.
+        exclude: Shell patterns of files to leave out.
+        written: What is known of files from writing them; the others are read.
+    """
+    written = WrittenFiles() if written is None else written
     names = list(files_below(folder, exclude=exclude))
     # hashlib lets other threads work; some files a task, so that a hundred thousand of them take no memory.
     parts = [names[begin : begin + _FILES_A_TASK] for begin in range(0, len(names), _FILES_A_TASK)]
     with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="digests") as pool:
-        found = itertools.chain.from_iterable(pool.map(partial(_records, folder), parts))
+        found = itertools.chain.from_iterable(pool.map(partial(_records, folder, written), parts))
         return dict(zip(names, found, strict=True))
 
 
-def _records(folder: Path, names: Sequence[str]) -> list[FileRecord]:
-    return [FileRecord(sha256=digest_of_file(folder / name), size=(folder / name).stat().st_size) for name in names]
+def _records(folder: Path, written: WrittenFiles, names: Sequence[str]) -> list[FileRecord]:
+    return [_record(folder / name, written) for name in names]
+
+
+def _record(path: Path, written: WrittenFiles) -> FileRecord:
+    sha256, size = written.get(path) or (digest_of_file(path), path.stat().st_size)
+    return FileRecord(sha256=sha256, size=size)
 
 
 def read_manifest(path: Path) -> Manifest:

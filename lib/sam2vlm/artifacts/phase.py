@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sam2vlm.artifacts.layout import RunLayout
+    from sam2vlm.artifacts.written_files import WrittenFiles
 
 __all__ = ["STARTED", "PhaseWork", "open_phase"]
 
@@ -81,18 +82,26 @@ class PhaseWork:
         """SHA-256 over phase, inputs, settings and seed; what a phase keeps between starts carries it."""
         return fingerprint_of(self.name, self.inputs, self.settings, self.seed)
 
-    def finish(self, *, counts: Counts, facts: Mapping[str, Any], exclude: Sequence[str] = ()) -> Manifest:
+    def finish(
+        self,
+        *,
+        counts: Counts,
+        facts: Mapping[str, Any],
+        exclude: Sequence[str] = (),
+        written: WrittenFiles | None = None,
+    ) -> Manifest:
         """Write the manifest last and give the folder its final name.
 
         Args:
             counts: Samples in, kept, dropped by reason.
             facts: What later phases need of this one.
             exclude: Shell patterns of files that are no outputs (logs, states that only a resume reads).
+            written: What is known of outputs from writing them; the others are read once more.
         """
         # The disk writes while the digests are made; what is published is synchronised again, which then costs nothing.
         with ThreadPoolExecutor(1, thread_name_prefix="sync") as pool:
             synced = pool.submit(sync_tree, self.folder)
-            outputs = records_of(self.folder, exclude=("manifest.json", STARTED, *exclude))
+            outputs = records_of(self.folder, exclude=("manifest.json", STARTED, *exclude), written=written)
             synced.result()
         manifest = Manifest(
             phase=self.name,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from sam2vlm.artifacts import write_json
+from sam2vlm.artifacts import StreamedFile, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import datasets
     import pyarrow as pa
 
+    from sam2vlm.artifacts import WrittenFiles
+
 __all__ = ["DEFAULT_SHARD_BYTES", "SplitWriter", "open_split"]
 
 DEFAULT_SHARD_BYTES = 500_000_000  # the default of datasets' own save_to_disk
@@ -28,6 +31,9 @@ DEFAULT_SHARD_BYTES = 500_000_000  # the default of datasets' own save_to_disk
 # allocator takes the same pages again; of 16 MB, the system has to clear new ones each time, at three times the cost.
 _BATCH_BYTES = 4_000_000
 _BATCH_ROWS = 100
+# Arrow writes its own few bytes between the columns one by one.
+_BUFFER_BYTES = 1 << 16
+_FINGERPRINT_DIGITS = 16
 
 
 class SplitWriter:
@@ -41,7 +47,8 @@ class SplitWriter:
         self._batch_bytes = 0
         self._shards: list[Path] = []
         self._shard_size = 0
-        self._open: tuple[pa.OSFile, pa.RecordBatchStreamWriter] | None = None
+        self._open: tuple[io.BufferedWriter[StreamedFile], pa.RecordBatchStreamWriter] | None = None
+        self._streams: list[StreamedFile] = []
         # A batch is written while the next one is gathered.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="arrow")
         self._writing: Future[None] | None = None
@@ -53,8 +60,15 @@ class SplitWriter:
         if self._batch_bytes >= _BATCH_BYTES or len(self._rows) >= _BATCH_ROWS:
             self._flush()
 
-    def finish(self) -> list[Path]:
-        """Write what is left and give the shards their names, which say how many there are."""
+    def finish(self, files: WrittenFiles) -> list[str]:
+        """Write what is left and give the shards their names, which say how many there are.
+
+        Args:
+            files: Gets what is known of each.
+
+        Returns:
+            The names in their order.
+        """
         self._flush()
         self._wait()
         if not self._shards:
@@ -62,9 +76,15 @@ class SplitWriter:
         self._close_shard()
         total = len(self._shards)
         named = [self._folder / f"data-{number:05d}-of-{total:05d}.arrow" for number in range(total)]
-        for shard, name in zip(self._shards, named, strict=True):
+        for shard, stream, name in zip(self._shards, self._streams, named, strict=True):
             shard.rename(name)
-        return named
+            files.add(name, stream.sha256, stream.size)
+        return [name.name for name in named]
+
+    @property
+    def fingerprint(self) -> str:
+        """What ``datasets`` knows the content by; its own are of 64 bits too."""
+        return hashlib.sha256(b"".join(stream.sha256 for stream in self._streams)).hexdigest()[:_FINGERPRINT_DIGITS]
 
     def close(self) -> None:
         """Close the open shard, whatever became of the batch that is being written."""
@@ -105,14 +125,18 @@ class SplitWriter:
 
         self._close_shard()
         path = self._folder / f"shard-{len(self._shards):05d}.partial"
-        sink = pa.OSFile(str(path), "wb")
+        stream = StreamedFile(path)
+        sink = io.BufferedWriter(stream, _BUFFER_BYTES)
         self._open = sink, pa.ipc.new_stream(sink, self._schema)
         self._shards.append(path)
+        self._streams.append(stream)
         self._shard_size = 0
 
 
 @contextlib.contextmanager
-def open_split(folder: Path, split: str, features: datasets.Features, *, shard_bytes: int) -> Iterator[SplitWriter]:
+def open_split(
+    folder: Path, split: str, features: datasets.Features, *, shard_bytes: int, files: WrittenFiles
+) -> Iterator[SplitWriter]:
     """Write one split as ``datasets.load_from_disk`` reads it.
 
     Args:
@@ -120,31 +144,26 @@ def open_split(folder: Path, split: str, features: datasets.Features, *, shard_b
         split: Its name.
         features: Its schema.
         shard_bytes: A shard is closed before it grows beyond this; a single batch may.
+        files: Gets what is known of the shards.
 
     Yields:
         The writer of its rows.
     """
-    # The hash that datasets takes for its own fingerprints; it comes with it.
-    import xxhash
     from datasets import DatasetInfo
 
     folder.mkdir(parents=True, exist_ok=True)
     writer = SplitWriter(folder, features, shard_bytes)
     try:
         yield writer
-        shards = writer.finish()
+        shards = writer.finish(files)
     finally:
         writer.close()
     DatasetInfo(features=features).write_to_directory(str(folder))
-    content = xxhash.xxh3_64()
-    for shard in shards:
-        with shard.open("rb") as stream:
-            hashlib.file_digest(stream, lambda: content)
     write_json(
         folder / "state.json",
         {
-            "_data_files": [{"filename": shard.name} for shard in shards],
-            "_fingerprint": content.hexdigest(),
+            "_data_files": [{"filename": shard} for shard in shards],
+            "_fingerprint": writer.fingerprint,
             "_format_columns": None,
             "_format_kwargs": {},
             "_format_type": None,

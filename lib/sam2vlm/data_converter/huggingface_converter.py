@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sam2vlm.artifacts import write_text
+from sam2vlm.artifacts import WrittenFiles, write_text
 from sam2vlm.data_converter.arrow_shards import DEFAULT_SHARD_BYTES, open_split
 from sam2vlm.data_converter.conversion_result import ConversionResult, staged_folder
 from sam2vlm.data_converter.dataset_rows import dataset_features, dataset_row
@@ -84,15 +84,23 @@ class DatasetWriter:
         labels: All labels, in the order of their numbers.
         shard_bytes: Size of the dataset's files.
         single: Write the one split there is as a ``Dataset``, not as a ``DatasetDict`` of one.
+        files: Gets what is known of the dataset's files.
     """
 
     def __init__(
-        self, folder: Path, labels: Sequence[str], *, shard_bytes: int = DEFAULT_SHARD_BYTES, single: bool = False
+        self,
+        folder: Path,
+        labels: Sequence[str],
+        *,
+        shard_bytes: int = DEFAULT_SHARD_BYTES,
+        single: bool = False,
+        files: WrittenFiles | None = None,
     ) -> None:
         self._folder = folder
         self._labels = list(labels)
         self._shard_bytes = shard_bytes
         self._single = single
+        self._files = WrittenFiles() if files is None else files
         self._rows: dict[str, int] = {}
 
     @contextlib.contextmanager
@@ -106,7 +114,9 @@ class DatasetWriter:
             rows.write(dataset_row(sample, split, numbers))
             self._rows[split] += 1
 
-        with open_split(folder, split, dataset_features(self._labels), shard_bytes=self._shard_bytes) as rows:
+        with open_split(
+            folder, split, dataset_features(self._labels), shard_bytes=self._shard_bytes, files=self._files
+        ) as rows:
             yield write
 
     def finish(self) -> dict[str, Any]:

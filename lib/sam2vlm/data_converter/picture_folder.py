@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from sam2vlm.artifacts import EarlyWriteback, WrittenFiles
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -21,10 +23,12 @@ class PictureFolder:
 
     Args:
         folder: Gets ``<video_id>/<frame index, six digits>.png`` or ``.jpg``.
+        files: Gets what is known of each file.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, files: WrittenFiles | None = None) -> None:
         self._folder = folder
+        self._files = WrittenFiles() if files is None else files
         self._pictures = 0
         self._bytes = 0
         self._made: set[Path] = set()
@@ -32,17 +36,18 @@ class PictureFolder:
     @contextlib.contextmanager
     def split(self, split: str) -> Iterator[Write]:  # noqa: ARG002  a picture lies where it lies, whatever its split
         """Open a split; see :class:`sam2vlm.data_converter.output_writer.OutputWriter`."""
-        yield self._write
+        with contextlib.closing(EarlyWriteback()) as writeback:
+            yield lambda sample: self._write(sample, writeback)
 
     def finish(self) -> dict[str, Any]:
         """Say what was copied."""
         return {"pictures": self._pictures, "bytes": self._bytes}
 
-    def _write(self, sample: Sample) -> None:
+    def _write(self, sample: Sample, writeback: EarlyWriteback) -> None:
         target = self._folder / sample.picture_name
         if target.parent not in self._made:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._made.add(target.parent)
-        target.write_bytes(sample.picture)
+        self._files.write(target, sample.picture, writeback)
         self._pictures += 1
         self._bytes += len(sample.picture)

@@ -1,0 +1,131 @@
+"""Files that are hashed while they are written, so that nobody has to read them again for the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from array import array
+from typing import TYPE_CHECKING, Any
+
+from sam2vlm.artifacts.early_writeback import EarlyWriteback
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["StreamedFile", "WrittenFiles"]
+
+_DIGEST_BYTES = 32
+# Enough for the disk to be busy with it.
+_PART_BYTES = 4 << 20
+
+
+class WrittenFiles:
+    """What is known of files from writing them: SHA-256 and size, in 40 bytes a file and its name."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, int] = {}
+        self._digests = bytearray()
+        self._sizes = array("Q")
+
+    def add(self, path: Path | str, sha256: bytes, size: int) -> None:
+        """Keep what is known of a file.
+
+        Args:
+            path: The file, by its final name.
+            sha256: Of its bytes, 32 bytes.
+            size: Its bytes.
+        """
+        self._rows[os.fspath(path)] = len(self._sizes)
+        self._digests += sha256
+        self._sizes.append(size)
+
+    def update(self, other: WrittenFiles) -> None:
+        """Keep what is known of another's files as well."""
+        for path, row in other._rows.items():
+            self.add(path, other._digest(row), other._sizes[row])
+
+    def get(self, path: Path) -> tuple[str, int] | None:
+        """Return a file's SHA-256 in hexadecimal and its size in bytes; None where it is not known."""
+        row = self._rows.get(os.fspath(path))
+        if row is None:
+            return None
+        return self._digest(row).hex(), self._sizes[row]
+
+    def _digest(self, row: int) -> bytes:
+        return bytes(self._digests[row * _DIGEST_BYTES : (row + 1) * _DIGEST_BYTES])
+
+    def write(self, path: Path, content: bytes, writeback: EarlyWriteback) -> None:
+        """Write a whole file.
+
+        Args:
+            path: The file; it is overwritten where it is there.
+            content: Its bytes.
+            writeback: Has the disk begin with it.
+        """
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            _write_all(descriptor, content)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        writeback.wrote(descriptor, 0, len(content), last=True)
+        self.add(path, hashlib.sha256(content).digest(), len(content))
+
+
+class StreamedFile(io.RawIOBase):
+    """A file that is written from its beginning to its end.
+
+    Args:
+        path: The file; it is overwritten where it is there.
+
+    Attributes:
+        size: Bytes so far.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.size = 0
+        self._told = 0
+        self._hash = hashlib.sha256()
+        self._writeback = EarlyWriteback()
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+
+    @property
+    def sha256(self) -> bytes:
+        """The digest of what was written so far, 32 bytes."""
+        return self._hash.digest()
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, content: Any) -> int:
+        """Write all of some bytes."""
+        view = memoryview(content).cast("B")
+        _write_all(self._descriptor, view)
+        self._hash.update(view)
+        self.size += len(view)
+        if self.size - self._told >= _PART_BYTES:
+            self._tell()
+        return len(view)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self.closed:
+            return
+        super().close()
+        try:
+            self._tell()
+            self._writeback.close()
+        finally:
+            os.close(self._descriptor)
+
+    def _tell(self) -> None:
+        self._writeback.wrote(self._descriptor, self._told, self.size - self._told, last=False)
+        self._told = self.size
+
+
+def _write_all(descriptor: int, content: bytes | memoryview) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
