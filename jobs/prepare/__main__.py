@@ -8,6 +8,7 @@ from jobs.catalog import known_names
 from jobs.entrypoint import last_words, open_run, run_job
 from jobs.job_settings import load_settings
 from jobs.prepare.asking import instruction_inputs
+from jobs.prepare.input_digests import digests_beside
 from jobs.prepare.phase import instruction_mix, prepare
 from jobs.prepare.reading import find_sources
 from jobs.prepare.rules import chosen_rules
@@ -40,14 +41,17 @@ def work() -> str:
             expected="another run than SAM2VLM_RUN",
             found=sources.earlier,
         )
-    with open_phase(
-        layout,
-        PHASE,
-        inputs={**sources.digests(), **instruction_inputs(settings.instructions)},
-        settings=deciding_settings(settings),
-        seed=settings.seed,
-        replace=settings.replace,
-    ) as phase:
+    with (
+        digests_beside(lambda: {**sources.digests(), **instruction_inputs(settings.instructions)}) as inputs,
+        open_phase(
+            layout,
+            PHASE,
+            inputs=inputs,
+            settings=deciding_settings(settings),
+            seed=settings.seed,
+            replace=settings.replace,
+        ) as phase,
+    ):
         if phase.finished is None:
             prepare(phase, settings, sources, splitter=splitter, mix=mix)
         else:

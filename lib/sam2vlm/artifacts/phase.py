@@ -10,6 +10,7 @@ import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any
 
 from sam2vlm import __version__
@@ -141,7 +142,8 @@ def open_phase(
     Args:
         layout: The run's paths.
         name: The phase.
-        inputs: Digest of each input by name.
+        inputs: Digest of each input by name. Of a phase that starts clean they are not looked at before they are
+            needed: where there is a result already, else when the manifest is written.
         settings: The settings that decide the result, as JSON values; no paths, no worker counts, no secrets.
         seed: The seed of every random choice.
         resumable: Keep half-finished work of the same fingerprint (train); otherwise start clean.
@@ -156,34 +158,33 @@ def open_phase(
     """
     layout.root.mkdir(parents=True, exist_ok=True)
     with _locked(layout.root / f".{name}.lock", name):
-        fingerprint = fingerprint_of(name, inputs, settings, seed)
         final = layout.phase(name)
-        finished = _finished_work(final, name, fingerprint, settings, replace=replace)
+        work = PhaseWork(
+            layout=layout,
+            name=name,
+            inputs=inputs,
+            settings=settings,
+            seed=seed,
+            folder=final,
+            finished=None,
+            resumable=resumable,
+        )
+        finished = _finished_work(work, replace=replace)
         folder = final if resumable or finished else final.with_name(f".{name}.partial")
+        work = replaced(work, folder=folder, finished=finished)
         with _clean_errors(layout, folder, keep=folder == final):
             if finished is None:
-                decided = {"inputs": dict(inputs), "settings": dict(settings), "seed": seed}
-                _make_ready(folder, fingerprint, decided, resumable=resumable, replace=replace)
-            yield PhaseWork(
-                layout=layout,
-                name=name,
-                inputs=inputs,
-                settings=settings,
-                seed=seed,
-                folder=folder,
-                finished=finished,
-                resumable=resumable,
-            )
+                _make_ready(work, replace=replace)
+            yield work
 
 
-def _finished_work(
-    final: Path, name: str, fingerprint: str, settings: Mapping[str, Any], *, replace: bool
-) -> Manifest | None:
+def _finished_work(work: PhaseWork, *, replace: bool) -> Manifest | None:
+    final, name, settings = work.folder, work.name, work.settings
     if not (final / "manifest.json").is_file():
         return None
     try:
         manifest = read_manifest(final / "manifest.json")
-        if manifest.fingerprint == fingerprint:
+        if manifest.fingerprint == work.fingerprint:
             verify_outputs(final, manifest)
             (final / STARTED).unlink(missing_ok=True)
             return manifest
@@ -206,15 +207,23 @@ def _finished_work(
     return None
 
 
-def _make_ready(folder: Path, fingerprint: str, decided: Mapping[str, Any], *, resumable: bool, replace: bool) -> None:
-    started = _started_with(folder)
-    if resumable and not replace and started.get("fingerprint") not in (None, fingerprint):
-        # Hours of work may lie in there; a mistyped setting must not cost them.
-        raise _other_work(folder, started, decided)
-    if not (resumable and started.get("fingerprint") == fingerprint):
+def _make_ready(work: PhaseWork, *, replace: bool) -> None:
+    folder, decided = work.folder, {"settings": dict(work.settings), "seed": work.seed}
+    if work.resumable:
+        # Only here: what starts clean may begin before the digests of its inputs are there.
+        decided |= {"inputs": dict(work.inputs), "fingerprint": work.fingerprint}
+        _refuse_other_work(folder, decided, replace=replace)
+    if not work.resumable or _started_with(folder).get("fingerprint") != work.fingerprint:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / STARTED, {"fingerprint": fingerprint, **decided})
+    write_json(folder / STARTED, decided)
+
+
+def _refuse_other_work(folder: Path, decided: Mapping[str, Any], *, replace: bool) -> None:
+    started = _started_with(folder)
+    if not replace and started.get("fingerprint") not in (None, decided["fingerprint"]):
+        # Hours of work may lie in there; a mistyped setting must not cost them.
+        raise _other_work(folder, started, decided)
 
 
 def _other_work(folder: Path, started: Mapping[str, Any], decided: Mapping[str, Any]) -> SettingsError:

@@ -63,6 +63,32 @@ def test_other_settings_are_refused_by_name_unless_they_may_replace(tmp_path):
     assert (tmp_path / "prepare" / "out.txt").read_text() == "other"
 
 
+class Unready(dict):
+    """Digests that are not there yet: looking at them is an error."""
+
+    def keys(self):
+        raise AssertionError("they are waited for")
+
+    __iter__ = keys
+
+
+def test_what_starts_clean_does_not_wait_for_its_inputs_digests(tmp_path):
+    unready = {"inputs": Unready(export=DIGEST), "settings": {"a": 1}, "seed": 1}
+    with open_phase(RunLayout(tmp_path), "prepare", **unready) as phase:
+        assert json.loads((phase.folder / "started.json").read_text()) == {"settings": {"a": 1}, "seed": 1}
+    with (
+        pytest.raises(AssertionError, match="waited for"),
+        open_phase(RunLayout(tmp_path), "train", **unready, resumable=True),
+    ):
+        pass
+    work(tmp_path)
+    with (
+        pytest.raises(AssertionError, match="waited for"),
+        open_phase(RunLayout(tmp_path), "prepare", **unready),
+    ):
+        pass
+
+
 def test_half_done_work_starts_clean_or_resumes(tmp_path):
     for resumable, expected in ((False, []), (True, ["step-1"])):
         root = tmp_path / str(resumable)
