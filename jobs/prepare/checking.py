@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from jobs.prepare.validation_settings import ValidationSettings
     from sam2vlm.annotations import Frame
     from sam2vlm.data_converter.export_set import ExportSet
+    from sam2vlm.validation import PictureKeeper
 
 __all__ = ["REFUSED_REPORT", "check_export", "check_splits", "dataset_name", "dataset_of", "require_fit"]
 
@@ -39,14 +40,22 @@ STOPPING = {
 }
 
 
-def dataset_of(export: ExportSet, settings: ValidationSettings) -> dict[str, Any]:
-    """Return what the rules look at; frames and pictures are scanned when the first rule asks, and once."""
+def dataset_of(
+    export: ExportSet, settings: ValidationSettings, *, keeper: PictureKeeper | None = None
+) -> dict[str, Any]:
+    """Return what the rules look at; frames and pictures are scanned when the first rule asks, and once.
+
+    Args:
+        export: The frames.
+        settings: Of the rules.
+        keeper: Gets the pictures' bytes while they are looked at.
+    """
     return {
         "frames": export.frames,
         "metadata": export.metadata,
         "videos": export.videos,
         "dropped": export.dropped,
-        "scans": Scans(export.frames, decode=decodes_pictures(settings), together=True),
+        "scans": Scans(export.frames, decode=decodes_pictures(settings), together=True, keeper=keeper),
     }
 
 

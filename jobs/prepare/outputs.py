@@ -13,7 +13,7 @@ from sam2vlm.data_converter.instructions import box_convention
 from sam2vlm.data_converter.llava_converter import IMAGES, LlavaWriter
 from sam2vlm.data_converter.messages_writer import MessagesWriter
 from sam2vlm.data_converter.output_writer import write_outputs
-from sam2vlm.data_converter.picture_folder import PictureFolder
+from sam2vlm.data_converter.picture_folder import PictureFolder, StoredPictures
 from sam2vlm.data_converter.yolo_writer import YoloWriter
 from sam2vlm.logs import progress
 from sam2vlm.workers import beside, can_fork, cores
@@ -26,15 +26,12 @@ if TYPE_CHECKING:
     from jobs.prepare.splitting import Splits
     from sam2vlm.annotations import Frame
     from sam2vlm.data_converter.instructions import InstructionMix
-    from sam2vlm.data_converter.output_writer import Ask, OutputWriter
+    from sam2vlm.data_converter.output_writer import Ask, Named, OutputWriter
     from sam2vlm.validation import ValidationResults
 
-__all__ = ["Written", "write_card", "write_formats"]
+__all__ = ["Written", "stored_pictures", "write_card", "write_formats"]
 
 DATASET, LLAVA, PICTURES, YOLO = "dataset", "llava", "pictures", "yolo"
-# Written in the process beside; together they take about as long as the rest. YOLO's folder has links to the pictures,
-# which have to be there first.
-_BESIDE = frozenset({PICTURES, LLAVA, "coco", YOLO})
 # Below it, the second process costs more than it saves.
 _WORTH_A_PROCESS = 200
 
@@ -58,43 +55,68 @@ class Written:
     files: WrittenFiles
 
 
+def stored_pictures(folder: Path, settings: PrepareSettings) -> StoredPictures | None:
+    """Return what stores the pictures while they are looked at; None where no output that is wanted names them.
+
+    Args:
+        folder: ``RUN/prepare``.
+        settings: The job's settings.
+    """
+    named = set(settings.outputs.formats) - {DATASET}
+    # All name these files; LLaVA's are where its own readers look for them.
+    return StoredPictures(folder / LLAVA / IMAGES) if named else None
+
+
 def write_formats(
-    splits: Mapping[str, Sequence[Frame]], folder: Path, settings: PrepareSettings, *, mix: InstructionMix, ask: Ask
+    splits: Mapping[str, Sequence[Frame]],
+    folder: Path,
+    settings: PrepareSettings,
+    *,
+    mix: InstructionMix,
+    stored: StoredPictures | None,
 ) -> Written:
-    """Write every format that the settings name; each picture is read once.
+    """Write every format that the settings name.
 
     Args:
         splits: The frames of each split, in the order in which they are written.
         folder: ``RUN/prepare``; every format gets a folder of its name there.
         settings: The job's settings.
         mix: The plan that the instructions come from.
-        ask: What is asked about a frame.
+        stored: Of :func:`stored_pictures`.
 
     Raises:
         DataError: A picture is missing or damaged.
     """
     labels = labels_of(frame for frames in splits.values() for frame in frames)
     files = WrittenFiles()
-    writers = _writers(folder, settings, labels=labels, mix=mix, files=files)
-    asked, facts = _written_in_two(splits, writers, ask, files)
+    writers = _writers(folder, settings, labels=labels, mix=mix, stored=stored, files=files)
+    asked, facts = _written_in_two(splits, writers, mix.for_frame, files, None if stored is None else stored.name_of)
+    if stored is not None:
+        # Into the larger one.
+        stored.files.update(files)
+        files = stored.files
     return Written(asked=asked, facts=facts, labels=label_names(labels), language=mix.language, files=files)
 
 
 def _written_in_two(
-    splits: Mapping[str, Sequence[Frame]], writers: Mapping[str, OutputWriter], ask: Ask, files: WrittenFiles
+    splits: Mapping[str, Sequence[Frame]],
+    writers: Mapping[str, OutputWriter],
+    ask: Ask,
+    files: WrittenFiles,
+    named: Named | None,
 ) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, Any]]]:
-    """Write one half of the outputs here and the other in a process beside, which takes about as long.
+    """Write the dataset here and what names pictures in a process beside.
 
     Both go through the frames for themselves: handing a frame over would cost more than reading it twice.
     """
     frames = sum(map(len, splits.values()))
-    others = {name: writer for name, writer in writers.items() if name in _BESIDE}
-    here = {name: writer for name, writer in writers.items() if name not in _BESIDE}
+    others = {name: writer for name, writer in writers.items() if name != DATASET}
+    here = {DATASET: writers[DATASET]}
     if not others or frames < _WORTH_A_PROCESS or cores() < 2 or not can_fork():  # noqa: PLR2004  a core for each
         return write_outputs(splits, writers, ask=ask)
 
     def quietly() -> tuple[dict[str, dict[str, Any]], WrittenFiles]:
-        return write_outputs(splits, others, ask=ask, advance=lambda _frames: None)[1], files
+        return write_outputs(splits, others, ask=ask, advance=lambda _frames: None, named=named)[1], files
 
     with progress(frames, "writing the dataset", "frames") as advance, beside(quietly) as other:
 
@@ -141,14 +163,19 @@ def write_card(
 
 
 def _writers(
-    folder: Path, settings: PrepareSettings, *, labels: Sequence[str], mix: InstructionMix, files: WrittenFiles
+    folder: Path,
+    settings: PrepareSettings,
+    *,
+    labels: Sequence[str],
+    mix: InstructionMix,
+    stored: StoredPictures | None,
+    files: WrittenFiles,
 ) -> dict[str, OutputWriter]:
     formats = settings.outputs.formats
     pictures = folder / LLAVA / IMAGES
     writers: dict[str, OutputWriter] = {DATASET: DatasetWriter(folder / "dataset", label_names(labels), files=files)}
-    if set(formats) - {DATASET}:
-        # All name these files; LLaVA's are where its own readers look for them.
-        writers[PICTURES] = PictureFolder(pictures, files=files)
+    if stored is not None:
+        writers[PICTURES] = PictureFolder(pictures, stored=stored, files=files)
     if LLAVA in formats:
         writers[LLAVA] = LlavaWriter(folder / LLAVA, mix=mix, decimals=settings.instructions.decimals)
     if "coco" in formats:

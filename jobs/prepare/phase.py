@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.prepare.asking import instruction_mix, plan_questions
 from jobs.prepare.checking import check_export, check_splits, dataset_name, dataset_of, require_fit
 from jobs.prepare.extending import extend
-from jobs.prepare.outputs import write_card, write_formats
+from jobs.prepare.outputs import stored_pictures, write_card, write_formats
 from jobs.prepare.reading import read_sources
 from jobs.prepare.report import prepare_report, write_page
 from jobs.prepare.source_report import source_facts, source_sections
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sam2vlm.artifacts import Manifest, PhaseWork
     from sam2vlm.data_converter.export_set import ExportSet
     from sam2vlm.data_converter.instructions import InstructionMix
+    from sam2vlm.data_converter.picture_folder import StoredPictures
     from sam2vlm.data_splitter import Splitter
     from sam2vlm.validation import ValidationResults
 
@@ -67,9 +68,12 @@ def prepare(
     export = exports if extension is None else extension.exports
     log.info("read", frames=len(export.frames), dialect=export.metadata.dialect, evidence=export.metadata.evidence)
     name = dataset_name(export) if extension is None else f"version {extension.number}"
-    results, splits = _checked_splits(phase, settings, export, extension, name=name, source=source, splitter=splitter)
+    stored = stored_pictures(phase.folder, settings)
+    results, splits = _checked_splits(
+        phase, settings, export, extension, name=name, source=source, splitter=splitter, stored=stored
+    )
     asking = plan_questions(splits.frames, phase.folder, mix, settings.instructions)
-    written = write_formats(asking.splits, phase.folder, settings, mix=asking.mix, ask=asking.mix.for_frame)
+    written = write_formats(asking.splits, phase.folder, settings, mix=asking.mix, stored=stored)
     asked = written.asked
     split_facts = _split_facts(splits, asked)
     write_card(phase.folder, written, splits, results, split_facts=split_facts, name=name)
@@ -122,10 +126,11 @@ def _checked_splits(
     name: str,
     source: str,
     splitter: Splitter,
+    stored: StoredPictures | None,
 ) -> tuple[ValidationResults, Splits]:
     """Run the rules, split, and run what only splits can break; the scans' memory is free when this is done."""
     log = get_logger(phase.name)
-    dataset = dataset_of(export, settings.validation)
+    dataset = dataset_of(export, settings.validation, keeper=stored)
     results = check_export(dataset, settings.validation)
     log.info("checked", status=results.status.value, **{rule.rule_id: rule.status.value for rule in results.rules})
     require = partial(
@@ -145,6 +150,8 @@ def _checked_splits(
     )
     results = check_splits(results, dataset, splits.frames, settings.validation)
     require(results)
+    if stored is not None:
+        stored.discard(frame for frames in splits.dropped.values() for frame in frames)
     log.info("split", strategy=splits.config.strategy, **{name: len(frames) for name, frames in splits.frames.items()})
     return results, splits
 

@@ -74,6 +74,8 @@ def test_the_manifest_counts_every_frame_and_says_what_later_phases_need(prepare
     # Twelve seconds at five frames each; one second before and behind each of two borders is twenty frames.
     assert manifest.counts.seen == 60
     assert manifest.counts.dropped == {"split_gap": 20}
+    # Pictures are stored before the splits are known; those of the gap are gone.
+    assert len(list((prepared[0] / "prepare" / "llava" / "images").rglob("*.*"))) == manifest.counts.kept
     facts = manifest.facts
     assert sum(facts["splits"][split]["frames"] for split in SPLITS) == manifest.counts.kept == 40
     assert (facts["dialect"], facts["validation"]) == ("sam2-demo-1.0.0", "PASSED_WITH_WARNINGS")

@@ -16,7 +16,7 @@ from sam2vlm.artifacts.manifest import (
     verify_outputs,
 )
 from sam2vlm.artifacts.phase import STARTED, PhaseWork, open_phase
-from sam2vlm.artifacts.written_files import StreamedFile, WrittenFiles
+from sam2vlm.artifacts.written_files import StreamedFile, WrittenFiles, write_hashed
 
 __all__ = [
     "PHASES",
@@ -47,6 +47,7 @@ __all__ = [
     "records_of",
     "refuse_strangers",
     "verify_outputs",
+    "write_hashed",
     "write_json",
     "write_text",
 ]

@@ -13,7 +13,7 @@ from sam2vlm.artifacts.early_writeback import EarlyWriteback
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["StreamedFile", "WrittenFiles"]
+__all__ = ["StreamedFile", "WrittenFiles", "write_hashed"]
 
 _DIGEST_BYTES = 32
 # Enough for the disk to be busy with it.
@@ -45,7 +45,11 @@ class WrittenFiles:
         for path, row in other._rows.items():
             self.add(path, other._digest(row), other._sizes[row])
 
-    def get(self, path: Path) -> tuple[str, int] | None:
+    def discard(self, path: Path | str) -> None:
+        """Forget a file that is no more."""
+        self._rows.pop(os.fspath(path), None)
+
+    def get(self, path: Path | str) -> tuple[str, int] | None:
         """Return a file's SHA-256 in hexadecimal and its size in bytes; None where it is not known."""
         row = self._rows.get(os.fspath(path))
         if row is None:
@@ -55,22 +59,26 @@ class WrittenFiles:
     def _digest(self, row: int) -> bytes:
         return bytes(self._digests[row * _DIGEST_BYTES : (row + 1) * _DIGEST_BYTES])
 
-    def write(self, path: Path, content: bytes, writeback: EarlyWriteback) -> None:
-        """Write a whole file.
 
-        Args:
-            path: The file; it is overwritten where it is there.
-            content: Its bytes.
-            writeback: Has the disk begin with it.
-        """
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-        try:
-            _write_all(descriptor, content)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        writeback.wrote(descriptor, 0, len(content), last=True)
-        self.add(path, hashlib.sha256(content).digest(), len(content))
+def write_hashed(path: Path, content: bytes, writeback: EarlyWriteback) -> bytes:
+    """Write a whole file.
+
+    Args:
+        path: The file; it is overwritten where it is there.
+        content: Its bytes.
+        writeback: Has the disk begin with it, and closes it.
+
+    Returns:
+        Its SHA-256, 32 bytes.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        _write_all(descriptor, content)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    writeback.wrote(descriptor, 0, len(content), last=True)
+    return hashlib.sha256(content).digest()
 
 
 class StreamedFile(io.RawIOBase):

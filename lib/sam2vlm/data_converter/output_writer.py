@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sam2vlm.annotations import Frame
     from sam2vlm.data_converter.instructions import Instruction
 
-__all__ = ["Ask", "OutputWriter", "Sample", "Write", "read_picture", "write_outputs"]
+__all__ = ["Ask", "Named", "OutputWriter", "Sample", "Write", "picture_name", "read_picture", "write_outputs"]
 
 
 _NO_NAMES = frozenset(("", ".", ".."))
@@ -36,23 +36,24 @@ class Sample:
 
     Attributes:
         frame: With its objects.
-        picture: The picture's bytes as they are stored.
+        picture: The picture's bytes as they are stored; empty where it is stored already and only named.
         instructions: What is asked about it.
+        stored_name: The picture's name in the picture folder, where it is there already.
     """
 
     frame: Frame
     picture: bytes
     instructions: Sequence[Instruction]
+    stored_name: str | None = None
 
     @property
     def picture_name(self) -> str:
-        """``<video_id>/<frame index>`` with the extension that the bytes themselves ask for.
+        """What the picture is called in the picture folder.
 
         Raises:
-            DataError: The video's id is no name for a folder, or would lead out of the one it is in.
+            DataError: As :func:`picture_name`.
         """
-        _check_folder(self.frame.video_id)
-        return f"{self.frame.sample_id}{picture_extension(self.picture)}"
+        return self.stored_name or picture_name(self.frame, self.picture)
 
     @property
     def annotated(self) -> bool:
@@ -63,6 +64,8 @@ class Sample:
 Write: TypeAlias = Callable[[Sample], None]
 #: Returns what is asked about a frame.
 Ask: TypeAlias = "Callable[[Frame], Sequence[Instruction]]"
+#: Returns the name under which a frame's picture is stored already; None where it is not.
+Named: TypeAlias = "Callable[[Frame], str | None]"
 
 
 class OutputWriter(Protocol):
@@ -89,6 +92,7 @@ def write_outputs(
     *,
     ask: Ask,
     advance: Callable[[int], None] | None = None,
+    named: Named | None = None,
 ) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, Any]]]:
     """Write every output in one pass.
 
@@ -99,6 +103,7 @@ def write_outputs(
         writers: By the output's name.
         ask: What is asked about a frame.
         advance: Takes the number of frames just written; where left out, progress is shown.
+        named: For writers that only name pictures: one that is stored already is not read.
 
     Returns:
         Instructions by split and task, and what each writer says of its output.
@@ -111,8 +116,11 @@ def write_outputs(
             raise DataError(f"the {split} split is empty", expected="at least one frame", found="none")
     if advance is None:
         with progress(sum(map(len, splits.values())), "writing the dataset", "frames") as shown:
-            return write_outputs(splits, writers, ask=ask, advance=shown)
-    asked = {split: _write_split(split, frames, writers, ask, advance) for split, frames in splits.items()}
+            return write_outputs(splits, writers, ask=ask, advance=shown, named=named)
+    asked = {
+        split: _write_split(split, _read_ahead(frames, named or _unknown), writers, ask, advance)
+        for split, frames in splits.items()
+    }
     return asked, {name: dict(writer.finish()) for name, writer in writers.items()}
 
 
@@ -130,6 +138,20 @@ def read_picture(frame: Frame) -> bytes:
     return content
 
 
+def picture_name(frame: Frame, content: bytes) -> str:
+    """Return ``<video_id>/<frame index>`` with the extension that the picture's bytes themselves ask for.
+
+    Raises:
+        DataError: The video's id is no name for a folder, or would lead out of the one it is in.
+    """
+    _check_folder(frame.video_id)
+    return f"{frame.sample_id}{picture_extension(content)}"
+
+
+def _unknown(_frame: Frame) -> None:
+    return None
+
+
 def _check_folder(video_id: str) -> None:
     # A file's own id of its video is text from outside.
     parts = video_id.split("/")
@@ -139,7 +161,7 @@ def _check_folder(video_id: str) -> None:
 
 def _write_split(
     split: str,
-    frames: Sequence[Frame],
+    frames: Iterator[tuple[Frame, bytes, str | None]],
     writers: Mapping[str, OutputWriter],
     ask: Ask,
     advance: Callable[[int], None],
@@ -147,8 +169,8 @@ def _write_split(
     tasks: Counter[str] = Counter()
     with contextlib.ExitStack() as opened:
         writes = [opened.enter_context(writer.split(split)) for writer in writers.values()]
-        for frame, picture in _read_ahead(frames):
-            sample = Sample(frame, picture, ask(frame))
+        for frame, picture, name in frames:
+            sample = Sample(frame, picture, ask(frame), name)
             for write in writes:
                 write(sample)
             tasks.update(item.task for item in sample.instructions)
@@ -156,18 +178,21 @@ def _write_split(
     return dict(sorted(tasks.items()))
 
 
-def _read_ahead(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bytes]]:
-    """Yield each frame with its picture; the next ones are read meanwhile."""
+def _read_ahead(frames: Iterable[Frame], named: Named) -> Iterator[tuple[Frame, bytes, str | None]]:
+    """Yield each frame with its picture, or with the name of one that need not be read; the next are read meanwhile."""
     with ThreadPoolExecutor(1, thread_name_prefix="pictures") as pool:
-        ahead: deque[tuple[Frame, Future[bytes]]] = deque()
+        ahead: deque[tuple[Frame, Future[bytes] | None, str | None]] = deque()
         try:
             for frame in frames:
-                ahead.append((frame, pool.submit(read_picture, frame)))
+                name = named(frame)
+                ahead.append((frame, pool.submit(read_picture, frame) if name is None else None, name))
                 if len(ahead) > _AHEAD:
-                    first, picture = ahead.popleft()
-                    yield first, picture.result()
+                    yield _had(*ahead.popleft())
             while ahead:
-                first, picture = ahead.popleft()
-                yield first, picture.result()
+                yield _had(*ahead.popleft())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _had(frame: Frame, reading: Future[bytes] | None, name: str | None) -> tuple[Frame, bytes, str | None]:
+    return frame, b"" if reading is None else reading.result(), name

@@ -14,13 +14,15 @@ from sam2vlm.errors import DataError
 if TYPE_CHECKING:
     from sam2vlm.data_converter.archive import ExportArchive
 
-__all__ = ["picture_extension", "picture_size"]
+__all__ = ["EXTENSIONS", "picture_extension", "picture_size"]
 
 _HEAD_BYTES = 4096
 # From here on Pillow takes a picture for a decompression bomb (Image.MAX_IMAGE_PIXELS), and so would all who read it.
 _MOST_PIXELS = 1024**3 // 4 // 3
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
+#: Of the pictures that there are, the most frequent first.
+EXTENSIONS = (".png", ".jpg")
 
 
 def picture_size(archive: ExportArchive, name: str) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from sam2vlm.validation.picture_rules import (
     picture_integrity_check,
     picture_size_check,
 )
-from sam2vlm.validation.picture_scan import PictureScan, scan_pictures
+from sam2vlm.validation.picture_scan import PictureKeeper, PictureScan, scan_pictures
 from sam2vlm.validation.quality_metrics import QualityMetrics
 from sam2vlm.validation.report_generator import ReportGenerator
 from sam2vlm.validation.results import Finding, RuleResult, Severity, Status, ValidationResults
@@ -46,6 +46,7 @@ __all__ = [
     "BasicChecks",
     "Finding",
     "PictureFacts",
+    "PictureKeeper",
     "PictureScan",
     "QualityMetrics",
     "ReportGenerator",

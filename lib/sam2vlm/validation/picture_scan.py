@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from sam2vlm.annotations.types import Frame
 
-__all__ = ["PictureScan", "scan_pictures"]
+__all__ = ["PictureKeeper", "PictureScan", "scan_pictures"]
 
 MOST_WORKERS = 16
 _COLUMNS = np.dtype([
@@ -32,6 +33,19 @@ _COLUMNS = np.dtype([
     ("sharpness", np.float64),
     ("hash", np.uint64),
 ])  # fmt: skip
+
+
+class PictureKeeper(Protocol):
+    """Has a use of its own for the pictures' bytes, which nobody has to read a second time then."""
+
+    def keep(self, frame: Frame, encoded: bytes) -> Any:
+        """Take a frame's picture, in one of the processes that read; what it returns is pickled."""
+
+    def kept(self, result: Any) -> None:
+        """Take what :meth:`keep` returned, in the process that asked, in the frames' order."""
+
+    def close(self) -> None:
+        """Take notice that no more pictures come, in the process that asked."""
 
 
 class PictureScan:
@@ -86,6 +100,7 @@ def scan_pictures(
     workers: int | None = None,
     decode: bool = True,
     meanwhile: Callable[[], object] | None = None,
+    keeper: PictureKeeper | None = None,
 ) -> PictureScan:
     """Read each frame's picture once and measure it.
 
@@ -95,24 +110,43 @@ def scan_pictures(
             processor core, sixteen at most, beyond which the disk is what limits.
         decode: Without, pictures are only read for their digest.
         meanwhile: Called once a frame, for work of this process's own: it has little to do but wait.
+        keeper: Gets each picture's bytes as well.
 
     Raises:
         DataError: A picture's bytes cannot be read. One that cannot be decoded is no error here; it has a fault.
     """
     scan = PictureScan(len(frames), decoded=decode)
     workers = workers or min(cores(), MOST_WORKERS)
-    with progress(len(frames), "looking at pictures", "frames") as advance:
-        for position, facts in enumerate(spread(partial(_facts, decode=decode), frames, workers=workers)):
-            if facts is not None:
+    keeper = _Nobody() if keeper is None else keeper
+    look = partial(_look, decode=decode, keeper=keeper)
+    with progress(len(frames), "looking at pictures", "frames") as advance, contextlib.closing(keeper):
+        for position, found in enumerate(spread(look, frames, workers=workers)):
+            if found is not None:
+                facts, result = found
                 scan.put(position, facts)
+                keeper.kept(result)
             if meanwhile is not None:
                 meanwhile()
             advance(1)
     return scan
 
 
-def _facts(frame: Frame, *, decode: bool) -> PictureFacts | None:
+class _Nobody:
+    """Has no use for pictures."""
+
+    def keep(self, _frame: Frame, _encoded: bytes) -> None:
+        return None
+
+    def kept(self, result: None) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def _look(frame: Frame, *, decode: bool, keeper: PictureKeeper) -> tuple[PictureFacts, Any] | None:
     if frame.read_image is None:
         return None
     encoded = frame.read_image()
-    return picture_facts(encoded) if decode else PictureFacts(content_digest(encoded))
+    result = keeper.keep(frame, encoded)
+    return picture_facts(encoded) if decode else PictureFacts(content_digest(encoded)), result

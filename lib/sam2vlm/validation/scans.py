@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sam2vlm.annotations.types import Frame
     from sam2vlm.validation.object_table import ObjectTable
-    from sam2vlm.validation.picture_scan import PictureScan
+    from sam2vlm.validation.picture_scan import PictureKeeper, PictureScan
 
 __all__ = ["Scans"]
 
@@ -27,15 +27,23 @@ class Scans:
         decode: Whether any rule looks at pictures; without, they are only read for their digests.
         together: Make both scans at once, for a dataset that needs both: masks are measured here while other processes
             read pictures.
+        keeper: Gets each picture's bytes while they are looked at.
     """
 
     def __init__(
-        self, frames: Sequence[Frame], *, workers: int | None = None, decode: bool = True, together: bool = False
+        self,
+        frames: Sequence[Frame],
+        *,
+        workers: int | None = None,
+        decode: bool = True,
+        together: bool = False,
+        keeper: PictureKeeper | None = None,
     ) -> None:
         self.frames = frames
         self._workers = workers
         self._decode = decode
         self._together = together
+        self._keeper = keeper
 
     @cached_property
     def table(self) -> ObjectTable:
@@ -51,7 +59,7 @@ class Scans:
         """
         if self._together:
             return self._both[1]
-        return scan_pictures(self.frames, workers=self._workers, decode=self._decode)
+        return scan_pictures(self.frames, workers=self._workers, decode=self._decode, keeper=self._keeper)
 
     @cached_property
     def _both(self) -> tuple[ObjectTable, PictureScan]:
@@ -61,5 +69,6 @@ class Scans:
             workers=self._workers,
             decode=self._decode,
             meanwhile=lambda: objects.add(next(frames)),
+            keeper=self._keeper,
         )
         return objects.finished(), pictures

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sam2vlm.artifacts import EarlyWriteback, StreamedFile, WrittenFiles, early_writeback, records_of, written_files
+from sam2vlm.artifacts import (
+    EarlyWriteback,
+    StreamedFile,
+    WrittenFiles,
+    early_writeback,
+    records_of,
+    write_hashed,
+    written_files,
+)
 
 
 def said(path):
@@ -51,20 +59,21 @@ def test_files_that_are_written_at_once_are_known_and_closed(tmp_path, monkeypat
     paths = [tmp_path / f"{number}.png" for number in range(8)]
     with closing(EarlyWriteback()) as writeback:
         for number, path in enumerate(paths):
-            files.write(path, bytes([number]) * 5000 * number, writeback)
+            content = bytes([number]) * 5000 * number
+            files.add(path, write_hashed(path, content, writeback), len(content))
             assert open_files(tmp_path) <= 3
         # Nobody who reads them has to wait until they are closed.
         assert [path.stat().st_size for path in paths] == [5000 * number for number in range(8)]
     assert not open_files(tmp_path)
     assert [files.get(path) for path in paths] == [(said(path), path.stat().st_size) for path in paths]
-    assert files.get(tmp_path / "other") is None
+    files.discard(paths[0])
+    assert files.get(paths[0]) is files.get(tmp_path / "other") is None
 
 
-def test_a_file_that_cannot_be_written_is_closed_and_not_known():
-    files, full = WrittenFiles(), Path("/dev/full")
+def test_a_file_that_cannot_be_written_is_closed():
+    full = Path("/dev/full")
     with closing(EarlyWriteback()) as writeback, pytest.raises(OSError, match="No space left"):
-        files.write(full, b"content", writeback)
-    assert files.get(full) is None
+        write_hashed(full, b"content", writeback)
     assert not open_files(full)
     stream = StreamedFile(full)
     with pytest.raises(OSError, match="No space left"):
