@@ -13,20 +13,29 @@ from sam2vlm.artifacts.early_writeback import EarlyWriteback
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 __all__ = ["StreamedFile", "WrittenFiles", "write_hashed"]
 
 _DIGEST_BYTES = 32
+_NAME_BYTES = 16
+_GONE = -1
 # Enough for the disk to be busy with it.
 _PART_BYTES = 4 << 20
 
 
 class WrittenFiles:
-    """What is known of files from writing them: SHA-256 and size, in 40 bytes a file and its name."""
+    """What is known of files from writing them: SHA-256 and size, in 80 bytes a file, however long its name is.
+
+    Files are told apart by a digest of their names, sorted when the first one is asked for.
+    """
 
     def __init__(self) -> None:
-        self._rows: dict[str, int] = {}
+        self._names = bytearray()
         self._digests = bytearray()
-        self._sizes = array("Q")
+        self._sizes = array("q")
+        self._sorted: tuple[NDArray[np.bytes_], NDArray[np.int64]] | None = None
 
     def add(self, path: Path | str, sha256: bytes, size: int) -> None:
         """Keep what is known of a file.
@@ -36,28 +45,47 @@ class WrittenFiles:
             sha256: Of its bytes, 32 bytes.
             size: Its bytes.
         """
-        self._rows[os.fspath(path)] = len(self._sizes)
+        self._names += _name_digest(path)
         self._digests += sha256
         self._sizes.append(size)
+        self._sorted = None
 
     def update(self, other: WrittenFiles) -> None:
         """Keep what is known of another's files as well."""
-        for path, row in other._rows.items():
-            self.add(path, other._digest(row), other._sizes[row])
+        self._names += other._names
+        self._digests += other._digests
+        self._sizes += other._sizes
+        self._sorted = None
 
     def discard(self, path: Path | str) -> None:
         """Forget a file that is no more."""
-        self._rows.pop(os.fspath(path), None)
+        row = self._row(path)
+        if row is not None:
+            self._sizes[row] = _GONE
 
     def get(self, path: Path | str) -> tuple[str, int] | None:
         """Return a file's SHA-256 in hexadecimal and its size in bytes; None where it is not known."""
-        row = self._rows.get(os.fspath(path))
+        row = self._row(path)
         if row is None:
             return None
-        return self._digest(row).hex(), self._sizes[row]
+        return self._digests[row * _DIGEST_BYTES : (row + 1) * _DIGEST_BYTES].hex(), self._sizes[row]
 
-    def _digest(self, row: int) -> bytes:
-        return bytes(self._digests[row * _DIGEST_BYTES : (row + 1) * _DIGEST_BYTES])
+    def _row(self, path: Path | str) -> int | None:
+        import numpy as np
+
+        if self._sorted is None:
+            names = np.frombuffer(bytes(self._names), f"S{_NAME_BYTES}")
+            order = np.argsort(names, kind="stable")
+            self._sorted = names[order], order
+        names, order = self._sorted
+        name = _name_digest(path)
+        # Of two with one name the one that was added last.
+        place = int(np.searchsorted(names, name, side="right")) - 1
+        # NumPy's texts end before the zeros at their end.
+        if place < 0 or names[place] != name.rstrip(b"\0"):
+            return None
+        row = int(order[place])
+        return None if self._sizes[row] == _GONE else row
 
 
 def write_hashed(path: Path, content: bytes, writeback: EarlyWriteback) -> bytes:
@@ -137,3 +165,7 @@ def _write_all(descriptor: int, content: bytes | memoryview) -> None:
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def _name_digest(path: Path | str) -> bytes:
+    return hashlib.blake2b(os.fsencode(path), digest_size=_NAME_BYTES).digest()

@@ -91,6 +91,29 @@ def test_what_another_process_wrote_is_known_here(tmp_path):
     assert here.get(tmp_path / "two") == (bytes(range(32)).hex(), 2**40)
 
 
+@settings(deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["add", "discard", "get"]), st.integers(0, 400), st.binary(min_size=32, max_size=32)),
+        max_size=60,
+    )
+)
+def test_names_are_found_as_in_a_dictionary(steps):
+    # A thousand names more, so that some digests end with a zero, which NumPy's texts leave out.
+    files, expected = WrittenFiles(), {f"other/{number}": (bytes(32).hex(), number) for number in range(1000)}
+    for name, (_digest, size) in expected.items():
+        files.add(name, bytes(32), size)
+    for size, (what, name, digest) in enumerate(steps):
+        if what == "add":
+            files.add(f"folder/{name}", digest, size)
+            expected[f"folder/{name}"] = digest.hex(), size
+        elif what == "discard":
+            files.discard(f"folder/{name}")
+            expected.pop(f"folder/{name}", None)
+        assert files.get(f"folder/{name}") == expected.get(f"folder/{name}")
+    assert all(files.get(name) == known for name, known in expected.items())
+
+
 def test_records_take_what_is_known_and_read_the_rest(tmp_path):
     for name in ("known", "other"):
         (tmp_path / "sub").mkdir(exist_ok=True)
