@@ -8,6 +8,7 @@ written once and read by a later phase gain nothing from that. PostgreSQL (``che
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 
@@ -61,5 +62,6 @@ class EarlyWriteback:
 
 def _advise(descriptor: int, offset: int, length: int) -> None:
     """Tell that nobody needs these bytes: dirty pages begin to be written, clean ones are forgotten."""
-    if hasattr(os, "posix_fadvise"):
+    # What a file system does not know about is no fault of the file's; what cannot be written is told by fsync.
+    with contextlib.suppress(AttributeError, OSError):
         os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)

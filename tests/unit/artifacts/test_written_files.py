@@ -70,6 +70,18 @@ def test_files_that_are_written_at_once_are_known_and_closed(tmp_path, monkeypat
     assert files.get(paths[0]) is files.get(tmp_path / "other") is None
 
 
+@pytest.mark.parametrize("advise", [None, lambda *_: (_ for _ in ()).throw(OSError(22, "Invalid argument"))])
+def test_a_system_that_takes_no_advice_gets_the_same_files(tmp_path, monkeypatch, advise):
+    if advise is None:
+        monkeypatch.delattr("os.posix_fadvise")
+    else:
+        monkeypatch.setattr("os.posix_fadvise", advise)
+    with closing(EarlyWriteback()) as writeback:
+        write_hashed(tmp_path / "file", b"content", writeback)
+    assert (tmp_path / "file").read_bytes() == b"content"
+    assert not open_files(tmp_path)
+
+
 def test_a_file_that_cannot_be_written_is_closed():
     full = Path("/dev/full")
     with closing(EarlyWriteback()) as writeback, pytest.raises(OSError, match="No space left"):
