@@ -12,7 +12,7 @@ from sam2vlm.data_converter.huggingface_converter import DatasetWriter, label_na
 from sam2vlm.data_converter.instructions import box_convention
 from sam2vlm.data_converter.llava_converter import IMAGES, LlavaWriter
 from sam2vlm.data_converter.messages_writer import MessagesWriter
-from sam2vlm.data_converter.output_writer import write_outputs
+from sam2vlm.data_converter.output_writer import finished, write_outputs, write_split
 from sam2vlm.data_converter.picture_folder import PictureFolder, StoredPictures
 from sam2vlm.data_converter.yolo_writer import YoloWriter
 from sam2vlm.logs import progress
@@ -89,7 +89,7 @@ def write_formats(
     """
     labels = labels_of(frame for frames in splits.values() for frame in frames)
     files = WrittenFiles()
-    writers = _writers(folder, settings, labels=labels, mix=mix, stored=stored, files=files)
+    writers = _writers(folder, settings, splits=list(splits), labels=labels, mix=mix, stored=stored, files=files)
     asked, facts = _written_in_two(splits, writers, mix.for_frame, files, None if stored is None else stored.name_of)
     if stored is not None:
         # Into the larger one.
@@ -105,29 +105,39 @@ def _written_in_two(
     files: WrittenFiles,
     named: Named | None,
 ) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, Any]]]:
-    """Write the dataset here and what names pictures in a process beside.
+    """Write the largest split's dataset here, and in a process beside the others' and all that only names pictures.
 
-    Both go through the frames for themselves: handing a frame over would cost more than reading it twice.
+    With the usual shares, both take as long. They go through the largest split's frames each for itself: handing a
+    frame over would cost more than reading it twice.
     """
-    frames = sum(map(len, splits.values()))
-    others = {name: writer for name, writer in writers.items() if name != DATASET}
-    here = {DATASET: writers[DATASET]}
-    if not others or frames < _WORTH_A_PROCESS or cores() < 2 or not can_fork():  # noqa: PLR2004  a core for each
+    if sum(map(len, splits.values())) < _WORTH_A_PROCESS or cores() < 2 or not can_fork():  # noqa: PLR2004  one each
         return write_outputs(splits, writers, ask=ask)
+    largest = max(splits, key=lambda split: len(splits[split]))
+    dataset = writers[DATASET]
+    assert isinstance(dataset, DatasetWriter)  # noqa: S101  told to mypy; _writers() made it
+    others = {name: writer for name, writer in writers.items() if writer is not dataset}
 
-    def quietly() -> tuple[dict[str, dict[str, Any]], WrittenFiles]:
-        return write_outputs(splits, others, ask=ask, advance=lambda _frames: None, named=named)[1], files
+    def quietly() -> tuple[dict[str, dict[str, int]], dict[str, dict[str, Any]], WrittenFiles]:
+        asked = {}
+        # In their order, by which some outputs number what they write.
+        for split, frames in splits.items():
+            some, known = (others, named) if split == largest else (writers, None)
+            if some:
+                asked[split] = write_split(split, frames, some.values(), ask=ask, named=known)
+        return asked, finished(writers), files
 
-    with progress(frames, "writing the dataset", "frames") as advance, beside(quietly) as other:
+    with progress(len(splits[largest]), f"writing the {largest} split", "frames") as advance, beside(quietly) as other:
 
         def step(done: int) -> None:
             other.check()
             advance(done)
 
-        asked, facts = write_outputs(splits, here, ask=ask, advance=step)
-        other_facts, other_files = other.result()
-        files.update(other_files)
-        return asked, facts | other_facts
+        asked = {largest: write_split(largest, splits[largest], [dataset], ask=ask, advance=step)}
+        other_asked, facts, other_files = other.result()
+    files.update(other_files)
+    asked, rows = {**other_asked, **asked}, {**facts[DATASET]["rows"], **dataset.rows}
+    facts[DATASET]["rows"] = {split: rows[split] for split in splits}
+    return {split: asked[split] for split in splits}, facts
 
 
 def write_card(
@@ -166,6 +176,7 @@ def _writers(
     folder: Path,
     settings: PrepareSettings,
     *,
+    splits: Sequence[str],
     labels: Sequence[str],
     mix: InstructionMix,
     stored: StoredPictures | None,
@@ -173,7 +184,8 @@ def _writers(
 ) -> dict[str, OutputWriter]:
     formats = settings.outputs.formats
     pictures = folder / LLAVA / IMAGES
-    writers: dict[str, OutputWriter] = {DATASET: DatasetWriter(folder / "dataset", label_names(labels), files=files)}
+    dataset = DatasetWriter(folder / "dataset", label_names(labels), splits=splits, files=files)
+    writers: dict[str, OutputWriter] = {DATASET: dataset}
     if stored is not None:
         writers[PICTURES] = PictureFolder(pictures, stored=stored, files=files)
     if LLAVA in formats:

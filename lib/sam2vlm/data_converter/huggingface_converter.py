@@ -84,7 +84,11 @@ class DatasetWriter:
         labels: All labels, in the order of their numbers.
         shard_bytes: Size of the dataset's files.
         single: Write the one split there is as a ``Dataset``, not as a ``DatasetDict`` of one.
+        splits: The names of all splits in their order, where another process writes some of them.
         files: Gets what is known of the dataset's files.
+
+    Attributes:
+        rows: Of each split that was written, its frames.
     """
 
     def __init__(
@@ -94,25 +98,27 @@ class DatasetWriter:
         *,
         shard_bytes: int = DEFAULT_SHARD_BYTES,
         single: bool = False,
+        splits: Sequence[str] = (),
         files: WrittenFiles | None = None,
     ) -> None:
         self._folder = folder
         self._labels = list(labels)
         self._shard_bytes = shard_bytes
         self._single = single
+        self._splits = splits
         self._files = WrittenFiles() if files is None else files
-        self._rows: dict[str, int] = {}
+        self.rows: dict[str, int] = {}
 
     @contextlib.contextmanager
     def split(self, split: str) -> Iterator[Write]:
         """Open a split; see :class:`sam2vlm.data_converter.output_writer.OutputWriter`."""
         numbers = {label: number for number, label in enumerate(self._labels)}
         folder = self._folder if self._single else self._folder / split
-        self._rows[split] = 0
+        self.rows[split] = 0
 
         def write(sample: Sample) -> None:
             rows.write(dataset_row(sample, split, numbers))
-            self._rows[split] += 1
+            self.rows[split] += 1
 
         with open_split(
             folder, split, dataset_features(self._labels), shard_bytes=self._shard_bytes, files=self._files
@@ -122,9 +128,9 @@ class DatasetWriter:
     def finish(self) -> dict[str, Any]:
         """Write the list of the splits."""
         if not self._single:
-            names = ", ".join(f'"{split}"' for split in self._rows)
+            names = ", ".join(f'"{split}"' for split in self._splits or self.rows)
             write_text(self._folder / "dataset_dict.json", f'{{"splits": [{names}]}}')
-        return {"rows": dict(self._rows), "labels": self._labels}
+        return {"rows": dict(self.rows), "labels": self._labels}
 
 
 def labels_of(frames: Iterable[Frame]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -21,7 +21,18 @@ if TYPE_CHECKING:
     from sam2vlm.annotations import Frame
     from sam2vlm.data_converter.instructions import Instruction
 
-__all__ = ["Ask", "Named", "OutputWriter", "Sample", "Write", "picture_name", "read_picture", "write_outputs"]
+__all__ = [
+    "Ask",
+    "Named",
+    "OutputWriter",
+    "Sample",
+    "Write",
+    "finished",
+    "picture_name",
+    "read_picture",
+    "write_outputs",
+    "write_split",
+]
 
 
 _NO_NAMES = frozenset(("", ".", ".."))
@@ -87,14 +98,9 @@ class OutputWriter(Protocol):
 
 
 def write_outputs(
-    splits: Mapping[str, Sequence[Frame]],
-    writers: Mapping[str, OutputWriter],
-    *,
-    ask: Ask,
-    advance: Callable[[int], None] | None = None,
-    named: Named | None = None,
+    splits: Mapping[str, Sequence[Frame]], writers: Mapping[str, OutputWriter], *, ask: Ask
 ) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, Any]]]:
-    """Write every output in one pass.
+    """Write every output in one pass, with progress.
 
     Pictures are read one by one, each once, and handed on as they are, so that the memory stays flat.
 
@@ -102,8 +108,6 @@ def write_outputs(
         splits: The frames of each split, by its name, in the order in which they are written.
         writers: By the output's name.
         ask: What is asked about a frame.
-        advance: Takes the number of frames just written; where left out, progress is shown.
-        named: For writers that only name pictures: one that is stored already is not read.
 
     Returns:
         Instructions by split and task, and what each writer says of its output.
@@ -112,16 +116,57 @@ def write_outputs(
         DataError: A split is empty, or a picture is missing or damaged.
     """
     for split, frames in splits.items():
-        if not frames:
-            raise DataError(f"the {split} split is empty", expected="at least one frame", found="none")
-    if advance is None:
-        with progress(sum(map(len, splits.values())), "writing the dataset", "frames") as shown:
-            return write_outputs(splits, writers, ask=ask, advance=shown, named=named)
-    asked = {
-        split: _write_split(split, _read_ahead(frames, named or _unknown), writers, ask, advance)
-        for split, frames in splits.items()
-    }
-    return asked, {name: dict(writer.finish()) for name, writer in writers.items()}
+        _require_frames(split, frames)
+    with progress(sum(map(len, splits.values())), "writing the dataset", "frames") as advance:
+        asked = {
+            split: write_split(split, frames, writers.values(), ask=ask, advance=advance)
+            for split, frames in splits.items()
+        }
+    return asked, finished(writers)
+
+
+def write_split(
+    split: str,
+    frames: Sequence[Frame],
+    writers: Collection[OutputWriter],
+    *,
+    ask: Ask,
+    advance: Callable[[int], None] | None = None,
+    named: Named | None = None,
+) -> dict[str, int]:
+    """Write one split of some outputs; see :func:`write_outputs`.
+
+    Args:
+        split: Its name.
+        frames: In the order in which they are written.
+        writers: Of the outputs.
+        ask: What is asked about a frame.
+        advance: Takes the number of frames just written.
+        named: For writers that only name pictures: one that is stored already is not read.
+
+    Returns:
+        Instructions by task.
+
+    Raises:
+        DataError: The split is empty, or a picture is missing or damaged.
+    """
+    _require_frames(split, frames)
+    tasks: Counter[str] = Counter()
+    with contextlib.ExitStack() as opened:
+        writes = [opened.enter_context(writer.split(split)) for writer in writers]
+        for frame, picture, name in _read_ahead(frames, named or _unknown):
+            sample = Sample(frame, picture, ask(frame), name)
+            for write in writes:
+                write(sample)
+            tasks.update(item.task for item in sample.instructions)
+            if advance is not None:
+                advance(1)
+    return dict(sorted(tasks.items()))
+
+
+def finished(writers: Mapping[str, OutputWriter]) -> dict[str, dict[str, Any]]:
+    """Write what concerns all splits, and return what each writer says of its output."""
+    return {name: dict(writer.finish()) for name, writer in writers.items()}
 
 
 def read_picture(frame: Frame) -> bytes:
@@ -148,6 +193,11 @@ def picture_name(frame: Frame, content: bytes) -> str:
     return f"{frame.sample_id}{picture_extension(content)}"
 
 
+def _require_frames(split: str, frames: Sequence[Frame]) -> None:
+    if not frames:
+        raise DataError(f"the {split} split is empty", expected="at least one frame", found="none")
+
+
 def _unknown(_frame: Frame) -> None:
     return None
 
@@ -157,25 +207,6 @@ def _check_folder(video_id: str) -> None:
     parts = video_id.split("/")
     if any(part in _NO_NAMES or len(part.encode()) > _LONGEST_NAME for part in parts) or _NO_SIGNS & set(video_id):
         raise DataError("is no name for a folder", field="video_id", expected="letters and digits", found=video_id)
-
-
-def _write_split(
-    split: str,
-    frames: Iterator[tuple[Frame, bytes, str | None]],
-    writers: Mapping[str, OutputWriter],
-    ask: Ask,
-    advance: Callable[[int], None],
-) -> dict[str, int]:
-    tasks: Counter[str] = Counter()
-    with contextlib.ExitStack() as opened:
-        writes = [opened.enter_context(writer.split(split)) for writer in writers.values()]
-        for frame, picture, name in frames:
-            sample = Sample(frame, picture, ask(frame), name)
-            for write in writes:
-                write(sample)
-            tasks.update(item.task for item in sample.instructions)
-            advance(1)
-    return dict(sorted(tasks.items()))
 
 
 def _read_ahead(frames: Iterable[Frame], named: Named) -> Iterator[tuple[Frame, bytes, str | None]]:

@@ -10,7 +10,7 @@ from sam2vlm.data_converter.coco_writer import CocoWriter, category_names
 from sam2vlm.data_converter.instructions import InstructionMix, LlavaBoxes
 from sam2vlm.data_converter.llava_converter import LlavaWriter
 from sam2vlm.data_converter.messages_writer import MessagesWriter
-from sam2vlm.data_converter.output_writer import write_outputs
+from sam2vlm.data_converter.output_writer import finished, write_outputs, write_split
 from sam2vlm.data_converter.picture_folder import PictureFolder, StoredPictures
 from sam2vlm.data_converter.sam2_parser import SAM2Parser
 from sam2vlm.data_converter.yolo_writer import YoloWriter
@@ -38,6 +38,14 @@ def naming_writers(folder, stored=None, files=None):
     }
 
 
+def written_by_name(splits, writers, stored):
+    asked = {
+        split: write_split(split, frames, writers.values(), ask=MIX.for_frame, named=stored.name_of)
+        for split, frames in splits.items()
+    }
+    return asked, finished(writers)
+
+
 def counted(frame, reads):
     def read():
         reads[frame.sample_id] += 1
@@ -61,11 +69,10 @@ def test_outputs_are_those_of_pictures_that_are_written_last(frames, tmp_path, w
     before = {path: path.stat().st_mtime_ns for path in stored.folder.rglob("*.png")}
     assert len(before) == len(many)
     files = WrittenFiles()
-    found = write_outputs(
+    found = written_by_name(
         {split: [counted(frame, reads) for frame in frames] for split, frames in splits.items()},
         naming_writers(tmp_path / "two", stored, files),
-        ask=MIX.for_frame,
-        named=stored.name_of,
+        stored,
     )
     assert found == expected
     assert not reads
@@ -83,11 +90,8 @@ def test_outputs_are_those_of_pictures_that_are_written_last(frames, tmp_path, w
 
 def test_what_is_not_stored_is_read_and_written(frames, tmp_path):
     stored, reads, files = stored_by_a_scan(frames[:1], tmp_path / "llava" / "images"), Counter(), WrittenFiles()
-    write_outputs(
-        {"train": [counted(frame, reads) for frame in frames]},
-        naming_writers(tmp_path, stored, files),
-        ask=MIX.for_frame,
-        named=stored.name_of,
+    written_by_name(
+        {"train": [counted(frame, reads) for frame in frames]}, naming_writers(tmp_path, stored, files), stored
     )
     assert reads == {frame.sample_id: 1 for frame in frames[1:]}
     for frame in frames:
@@ -108,12 +112,7 @@ def test_what_is_no_picture_is_left_to_who_refuses_it(frames, tmp_path):
     stored = stored_by_a_scan([broken, replace(frames[1], read_image=None), frames[2]], tmp_path / "pictures")
     assert [stored.name_of(frame) for frame in frames] == [None, None, f"{frames[2].sample_id}.png"]
     with pytest.raises(DataError, match="is no picture"):
-        write_outputs(
-            {"train": [broken]},
-            {"pictures": PictureFolder(tmp_path / "pictures", stored=stored)},
-            ask=MIX.for_frame,
-            named=stored.name_of,
-        )
+        written_by_name({"train": [broken]}, {"pictures": PictureFolder(tmp_path / "pictures", stored=stored)}, stored)
 
 
 def test_a_video_id_that_leads_out_is_refused_before_anything_is_written(frames, tmp_path):
