@@ -10,10 +10,12 @@ Whoever wants polygons finds them in the YOLO output, with the IoU that they cos
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import shutil
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from sam2vlm.annotations import in_reading_order
@@ -24,13 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from sam2vlm.annotations import Frame
+    from sam2vlm.annotations import Frame, Mask, ObjectAnnotation
     from sam2vlm.data_converter.output_writer import Sample, Write
 
 __all__ = ["UNNAMED", "CocoWriter", "category_names"]
 
 #: What objects without a label are called, where a format asks for a name.
 UNNAMED = "object"
+_BATCH_FRAMES = 16
 
 
 def category_names(labels: Sequence[str]) -> list[str]:
@@ -69,7 +72,19 @@ class CocoWriter:
         ):
             document.write(f'{{"info": {_json({"description": f"sam2vlm, the {split} split"})},\n"licenses": [],\n')
             document.write(f'"categories": {_json(categories)},\n"images": [')
-            yield lambda sample: self._write(sample, split, document, waiting)
+            batch: list[_Seen] = []
+
+            def write(sample: Sample) -> None:
+                if not sample.annotated:
+                    return
+                batch.append(_seen(sample))
+                # Masks are brought onto the pictures' grid together, at less than half the cost of one frame's.
+                if len(batch) == _BATCH_FRAMES:
+                    self._write(batch, split, document, waiting)
+                    batch.clear()
+
+            yield write
+            self._write(batch, split, document, waiting)
             document.write('],\n"annotations": [')
             waiting.seek(0)
             shutil.copyfileobj(waiting, document)
@@ -84,32 +99,52 @@ class CocoWriter:
             "tracks": len(self._tracks),
         }
 
-    def _write(self, sample: Sample, split: str, document: IO[str], waiting: IO[str]) -> None:
-        if not sample.annotated:
-            return
-        frame = sample.frame
-        document.write("\n" if not self._images[split] else ",\n")
-        self._images[split] += 1
-        image_id = self._images.total()
-        document.write(_json(_image(frame, sample.picture_name, image_id)))
-        seen = in_reading_order(frame.visible_objects, lambda item: (item.bbox or (0, 0, 0, 0), item.label))
-        masks = resampled_masks([item.mask for item in seen if item.mask is not None], frame.height, frame.width)
-        for item, mask in zip(seen, masks, strict=True):
-            waiting.write("\n" if not self._annotations[split] else ",\n")
-            self._annotations[split] += 1
-            track = self._tracks.setdefault((frame.video_id, item.object_id), len(self._tracks) + 1)
-            annotation = {
-                "id": self._annotations.total(),
-                "image_id": image_id,
-                "category_id": self._numbers[item.label or UNNAMED],
-                "bbox": item.bbox,
-                "area": item.area,
-                "segmentation": mask.coco(),
-                "iscrowd": 0,
-                "object_id": item.object_id,
-                "track_id": track,
-            }
-            waiting.write(_json(annotation))
+    def _write(self, batch: Sequence[_Seen], split: str, document: IO[str], waiting: IO[str]) -> None:
+        for seen, masks in zip(batch, _masks_on_pictures(batch), strict=True):
+            frame = seen.frame
+            document.write("\n" if not self._images[split] else ",\n")
+            self._images[split] += 1
+            image_id = self._images.total()
+            document.write(_json(_image(frame, seen.file_name, image_id)))
+            for item, mask in zip(seen.objects, masks, strict=True):
+                waiting.write("\n" if not self._annotations[split] else ",\n")
+                self._annotations[split] += 1
+                annotation = {
+                    "id": self._annotations.total(),
+                    "image_id": image_id,
+                    "category_id": self._numbers[item.label or UNNAMED],
+                    "bbox": item.bbox,
+                    "area": item.area,
+                    "segmentation": mask.coco(),
+                    "iscrowd": 0,
+                    "object_id": item.object_id,
+                    "track_id": self._tracks.setdefault((frame.video_id, item.object_id), len(self._tracks) + 1),
+                }
+                waiting.write(_json(annotation))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A frame that is to be written, its picture's name, and what can be seen in it."""
+
+    frame: Frame
+    file_name: str
+    objects: Sequence[ObjectAnnotation]
+
+
+def _seen(sample: Sample) -> _Seen:
+    objects = in_reading_order(sample.frame.visible_objects, lambda item: (item.bbox or (0, 0, 0, 0), item.label))
+    return _Seen(sample.frame, sample.picture_name, objects)
+
+
+def _masks_on_pictures(batch: Sequence[_Seen]) -> Iterator[Sequence[Mask]]:
+    """Yield the masks of each frame's objects, on the grid of its picture."""
+    for (height, width), frames in itertools.groupby(batch, lambda seen: (seen.frame.height, seen.frame.width)):
+        objects = [seen.objects for seen in frames]
+        masks = iter(
+            resampled_masks([item.mask for some in objects for item in some if item.mask is not None], height, width)
+        )
+        yield from ([next(masks) for _ in some] for some in objects)
 
 
 def _image(frame: Frame, file_name: str, image_id: int) -> dict[str, Any]:
