@@ -46,19 +46,22 @@ def can_fork() -> bool:
     return sys.platform == "linux" and not multiprocessing.current_process().daemon
 
 
-def spread(function: Callable[[Item], Result], items: Sequence[Item], *, workers: int) -> Iterator[Result]:
+def spread(
+    function: Callable[[Item], Result], items: Sequence[Item], *, workers: int, at_once: int = _CHUNK
+) -> Iterator[Result]:
     """Yield ``function(item)`` of every item, in their order.
 
     Args:
         function: Called in the workers; what it returns is pickled.
         items: Read in the workers, each by the one that works on it.
         workers: Processes; with one, or where it is not worth a process, all is done in place.
+        at_once: Items that a process takes together; less for a few that take long.
 
     Raises:
         Exception: What the function raises for an item, once the results before it are taken.
         InterruptedRunError: A worker was killed.
     """
-    chunks = range(0, len(items), _CHUNK)
+    chunks = range(0, len(items), at_once)
     workers = min(workers, len(chunks) // 2)
     if workers < 2 or not can_fork():  # noqa: PLR2004  one worker is none
         yield from map(function, items)
@@ -66,7 +69,7 @@ def spread(function: Callable[[Item], Result], items: Sequence[Item], *, workers
 
     def share(worker: int) -> Iterator[list[Result]]:
         for begin in chunks[worker::workers]:
-            yield [function(items[place]) for place in range(begin, min(begin + _CHUNK, len(items)))]
+            yield [function(items[place]) for place in range(begin, min(begin + at_once, len(items)))]
 
     with contextlib.ExitStack() as stack:
         running = [stack.enter_context(_Process(share(worker))) for worker in range(workers)]
