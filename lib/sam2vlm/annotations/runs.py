@@ -93,9 +93,7 @@ def decode_runs(runs: Runs, height: int, width: int, order: Order) -> Pixels:
         DataError: The runs do not add up to the grid.
     """
     check_sum(runs, height, width)
-    values = np.zeros(runs.size, np.uint8)
-    values[1::2] = 1
-    return np.repeat(values, runs).reshape((height, width), order=order)
+    return _pixels(runs).reshape((height, width), order=order)
 
 
 def check_sum(runs: Runs, height: int, width: int) -> None:
@@ -175,7 +173,7 @@ def reorder_runs(runs: Runs, height: int, width: int, *, box: tuple[int, int, in
     if box is None:
         return np.array([height * width], dtype=np.int64)
     x, y, w, h = box
-    inside = decode_runs(runs, height, width, "C")[y : y + h, x : x + w]
+    inside = _pixels(runs).reshape((height, width))[y : y + h, x : x + w]
     # A line of zeros before and after each column keeps neighbours apart: every stretch lies in one column.
     columns = np.zeros((w, h + 2), np.uint8)
     columns[:, 1:-1] = inside.T
@@ -185,6 +183,12 @@ def reorder_runs(runs: Runs, height: int, width: int, *, box: tuple[int, int, in
     edges[0], edges[-1] = 0, height * width
     edges[1:-1] = (lines + x) * height + rows + y
     return canonical_runs(edges[1:] - edges[:-1])
+
+
+def _pixels(runs: Runs) -> Pixels:
+    values = np.zeros(runs.size, np.uint8)
+    values[1::2] = 1
+    return np.repeat(values, runs)
 
 
 def _within_limits(runs: Runs) -> Runs:

@@ -66,6 +66,8 @@ DIALECTS = (
 # SAM 2 predicts low-resolution logits of 256 x 256 for a picture of any size; the demo tool stores masks on them.
 LOGITS_SIDE = 256
 LOGITS_PIXELS = LOGITS_SIDE * LOGITS_SIDE
+# Frames of one export are of one size, or of few.
+_MOST_ABSENT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class MaskReader:
         self._dialect = checked_dialect(dialect)
         self._demo_tool = demo_tool
         self._logits = logits
+        self._absent: dict[tuple[str, tuple[int, int]], DecodedMask] = {}
 
     def read(self, value: object, frame: tuple[int, int]) -> DecodedMask:
         """Decode one mask.
@@ -133,12 +136,21 @@ class MaskReader:
                 self._refuse_other(value)
             return sized_mask(value)
         if isinstance(value, str):
-            return self._without_size(runs_from_text(value), frame, text=True)
+            return self._text(value, frame)
         if isinstance(value, list):
             return self._without_size(runs_from_list(value), frame, text=False)
         raise DataError(
             "wrong type for a mask", expected="a string, a list or an object", found=f"{type(value).__name__} {value!r}"
         )
+
+    def _text(self, value: str, frame: tuple[int, int]) -> DecodedMask:
+        """Read runs; those of an absent object are one and the same number, in most of a frame's objects."""
+        found = self._absent.get((value, frame))
+        if found is None:
+            found = self._without_size(runs_from_text(value), frame, text=True)
+            if found.mask is None and len(self._absent) < _MOST_ABSENT:
+                self._absent[value, frame] = found
+        return found
 
     def _refuse_other(self, value: dict[str, Any]) -> None:
         found = _sized_dialect(value)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -134,8 +135,16 @@ class JsonObject:
         items = self.values[key]
         if not is_list(items):
             self.fail(key, "wrong type", expected="a list of objects", found=kind_of(items))
-        children = _Children(self, key, items)
-        return children if isinstance(items, Records) else list(children)
+        if isinstance(items, Records):
+            return _Children(self, key, items)
+        return [self.item(key, position, item) for position, item in enumerate(items)]
+
+    def item(self, key: str, position: int, value: object) -> JsonObject:
+        """Return an item of the list ``key`` that is an object."""
+        name = f"{key}[{position}]"
+        if not isinstance(value, dict):
+            self.fail(name, "wrong type", expected="an object", found=kind_of(value))
+        return JsonObject(value, self.source, self.where(name))
 
     def integer(self, key: str, *, least: int = 0) -> int:
         """Return a required member that is an integer of at least ``least``."""
@@ -217,6 +226,9 @@ class JsonObject:
 
     def number_of(self, key: str, value: object, *, least: float = 0) -> float:
         """Return a value below ``key`` as a finite number of at least ``least``."""
+        # What nearly all are; there are a hundred in a frame.
+        if type(value) is float and least <= value <= _LARGEST:
+            return value
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             self.fail(key, "wrong type", expected="a number", found=kind_of(value))
         if not least <= value <= _LARGEST or not math.isfinite(value):
@@ -237,10 +249,7 @@ class _Children(Sequence["JsonObject"]):
         if isinstance(index, slice):
             return [self[position] for position in range(len(self))[index]]
         position = range(len(self))[index]
-        item, name = self._items[position], f"{self._key}[{position}]"
-        if not isinstance(item, dict):
-            self._above.fail(name, "wrong type", expected="an object", found=kind_of(item))
-        return JsonObject(item, self._above.source, self._above.where(name))
+        return self._above.item(self._key, position, self._items[position])
 
 
 def is_list(value: object) -> bool:
@@ -276,11 +285,12 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in members:
-            raise ValueError(f"the key {key!r} occurs twice in one object")
-        members[key] = value
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        seen = Counter(key for key, _value in pairs)
+        raise ValueError(
+            f"the key {next(key for key, count in seen.items() if count > 1)!r} occurs twice in one object"
+        )
     return members
 
 
