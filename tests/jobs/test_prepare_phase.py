@@ -210,14 +210,14 @@ def test_killed_at_any_moment_and_started_again_the_bytes_are_the_same(prepared,
         assert not (run / "prepare").exists()
     with process(tmp_path / "unbroken", export, command=[sys.executable, "-c", KILLED, "0"]) as unbroken:
         syncs = int(unbroken.communicate()[1].split()[-1])
-    # In the conversations, while the complete folder is made fast, and once it has its last name.
-    for moment in (11, 2 * syncs // 3, syncs):
+    # In the conversations, while the outputs are made fast, with the manifest, and once the folder has its last name.
+    for moment in (11, 2 * syncs // 3, syncs - 1, syncs):
         with process(run, export, command=[sys.executable, "-c", KILLED, str(moment)]) as victim:
             victim.communicate()
         assert victim.returncode == -signal.SIGKILL
         assert (run / "prepare").exists() == (moment == syncs)
-        assert (run / ".prepare.partial" / "manifest.json").exists() == (moment == 2 * syncs // 3)
-        if moment == 2 * syncs // 3:
+        assert (run / ".prepare.partial" / "manifest.json").exists() == (moment == syncs - 1)
+        if moment == syncs - 1:
             (run / ".prepare.partial" / "left-behind").touch()
     with process(run, export) as last:
         printed, _ = last.communicate()

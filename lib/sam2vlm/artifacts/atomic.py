@@ -81,14 +81,18 @@ def sync_tree(folder: Path) -> None:
             _sync_folder(Path(base))
 
 
-def publish_folder(staged: Path, final: Path) -> None:
+def publish_folder(staged: Path, final: Path, *, synced: bool = False) -> None:
     """Move a finished folder to its final name in one step; an older one there is replaced.
 
     Args:
         staged: The complete folder, on the same file system.
         final: Its final name.
+        synced: Every file below it is on the disk already.
     """
-    sync_tree(staged)
+    if synced:
+        _sync_folder(staged)
+    else:
+        sync_tree(staged)
     retired = final.with_name(f".{final.name}.retired")
     if final.exists():
         shutil.rmtree(retired, ignore_errors=True)

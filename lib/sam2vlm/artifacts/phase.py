@@ -99,7 +99,7 @@ class PhaseWork:
             exclude: Shell patterns of files that are no outputs (logs, states that only a resume reads).
             written: What is known of outputs from writing them; the others are read once more.
         """
-        # The disk writes while the digests are made; what is published is synchronised again, which then costs nothing.
+        # The disk writes while the digests are made.
         with ThreadPoolExecutor(1, thread_name_prefix="sync") as pool:
             synced = pool.submit(sync_tree, self.folder)
             outputs = records_of(self.folder, exclude=("manifest.json", STARTED, *exclude), written=written)
@@ -120,7 +120,7 @@ class PhaseWork:
         (self.folder / STARTED).unlink(missing_ok=True)
         final = self.layout.phase(self.name)
         if self.folder != final:
-            publish_folder(self.folder, final)
+            publish_folder(self.folder, final, synced=True)
         return manifest
 
 
