@@ -9,12 +9,13 @@ import os
 import threading
 import zipfile
 import zlib
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sam2vlm.data_converter.archive_limits import ByteBudget, check_count, check_kind, check_size
 from sam2vlm.data_converter.entry_names import checked_name, is_litter, unix_kind
 from sam2vlm.data_converter.file_kinds import HEAD_BYTES, kind_by_head
 from sam2vlm.data_converter.zip_entries import ZipEntries
+from sam2vlm.data_converter.zip_stored import stored_content, stored_head
 from sam2vlm.errors import DataError, from_os_error
 
 if TYPE_CHECKING:
@@ -54,11 +55,11 @@ class ZipArchive:
         self.limits = limits
         self._local = threading.local()
         self._opening = threading.Lock()
-        opened = self._open()
+        opened, file = self._open()
         self._entries = ZipEntries(self._checked_entries(opened))
         self.names = self._entries.names
         self._budget = ByteBudget(path, limits.unpacked_bytes, self.names)
-        self._keep(opened)
+        self._keep(opened, file)
 
     def __reduce__(self) -> tuple[object, tuple[Path, ArchiveLimits]]:
         return _reopened, (self.path, self.limits)
@@ -70,8 +71,8 @@ class ZipArchive:
     def chunks(self, name: str, *, at_most: int | None = None) -> Iterator[bytes]:
         """See :meth:`sam2vlm.data_converter.archive.ExportArchive.chunks`."""
         info, size = self._entries.info(name), 0
-        with self._told(name), self._opened(info) as stream:
-            while chunk := stream.read(_CHUNK):
+        with self._told(name):
+            for chunk in self._pieces(info):
                 size += len(chunk)
                 check_size(self.path, name, size, at_most)
                 self._check_ratio(name, info, size)
@@ -82,29 +83,43 @@ class ZipArchive:
 
     def head(self, name: str, size: int) -> bytes:
         """See :meth:`sam2vlm.data_converter.archive.ExportArchive.head`."""
-        with self._told(name), self._opened(self._entries.info(name)) as stream:
-            return stream.read(size)
+        info = self._entries.info(name)
+        with self._told(name):
+            handle = self._handle()
+            found = stored_head(self._local.file.at, info, size)
+            if found is not None:
+                return found
+            with handle.open(info) as stream:
+                return stream.read(size)
 
-    def _opened(self, info: zipfile.ZipInfo) -> IO[bytes]:
-        return self._handle().open(info)
+    def _pieces(self, info: zipfile.ZipInfo) -> Iterator[bytes]:
+        handle = self._handle()
+        whole = stored_content(self._local.file.at, info)
+        if whole is not None:
+            yield whole
+            return
+        with handle.open(info) as stream:
+            while chunk := stream.read(_CHUNK):
+                yield chunk
 
     def _handle(self) -> zipfile.ZipFile:
         if not hasattr(self._local, "handle"):
             # One after the other: for as long as it is opened, a handle has all entries once more.
             with self._opening:
-                self._keep(self._open())
+                self._keep(*self._open())
         handle: zipfile.ZipFile = self._local.handle
         return handle
 
-    def _keep(self, opened: zipfile.ZipFile) -> None:
+    def _keep(self, opened: zipfile.ZipFile, file: _PositionedFile) -> None:
         """Have this thread read through a handle, without the handle's own list of entries."""
         opened.filelist.clear()
         opened.NameToInfo.clear()
-        self._local.handle = opened
+        self._local.handle, self._local.file = opened, file
 
-    def _open(self) -> zipfile.ZipFile:
+    def _open(self) -> tuple[zipfile.ZipFile, _PositionedFile]:
         try:
-            return zipfile.ZipFile(io.BufferedReader(_PositionedFile(self.path)))
+            file = _PositionedFile(self.path)
+            return zipfile.ZipFile(io.BufferedReader(file)), file
         except NotImplementedError as error:
             raise self._no_zip(error) from None
         except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
@@ -223,6 +238,14 @@ class _PositionedFile(io.RawIOBase):
         count = os.preadv(self._descriptor, [buffer], self._position)
         self._position += count
         return count
+
+    def at(self, offset: int, size: int) -> bytes:
+        """Return bytes from an offset on; less than ``size`` where the file ends before."""
+        parts = []
+        while size > 0 and (part := os.pread(self._descriptor, size, offset)):
+            parts.append(part)
+            offset, size = offset + len(part), size - len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def close(self) -> None:
         if not self.closed:
